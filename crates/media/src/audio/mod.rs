@@ -1,0 +1,3 @@
+//! Audio signal processing: codecs.
+
+pub(crate) mod opus;

@@ -1,0 +1,177 @@
+//! The engine of a process: worker threads, and the sessions that they carry.
+
+mod media_session;
+mod placement;
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use media_session::MediaSession;
+use placement::{Placement, Seat};
+
+use crate::blob::MediaBlob;
+use crate::clock::SystemClock;
+use crate::error::MediaError;
+use crate::session::rtc::RtcCore;
+use crate::settings::{MediaPlatformSettings, MediaSessionSettings};
+use crate::time::{MediaClock, MediaInstant};
+use crate::worker::thread::{CommandSender, MAX_SESSIONS, WorkerHandle};
+
+/// The engine: one for a process. A clone is another handle to the same one.
+///
+/// Its threads end with [`shut_down`](Self::shut_down), or with the last handle and session.
+#[derive(Clone)]
+pub struct MediaPlatform {
+    engine: Arc<Engine>,
+}
+
+/// What the handles and the sessions of a platform share.
+struct Engine {
+    clock: SystemClock,
+    core: RtcCore,
+    advertised: Vec<SocketAddr>,
+    commands: Vec<CommandSender>,
+    /// Locked by applications that make or drop sessions; media threads never see them.
+    placement: Mutex<Placement>,
+    workers: Mutex<Vec<WorkerHandle>>,
+}
+
+/// What a platform has counted that belongs to no session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlatformStats {
+    /// Sessions that exist.
+    pub sessions: usize,
+    /// Datagrams at a media port that no session knew.
+    pub datagrams_unroutable: u64,
+    /// Datagrams that the system would not send.
+    pub datagrams_unsent: u64,
+}
+
+impl MediaPlatform {
+    /// Opens a media port for each worker and starts the threads.
+    ///
+    /// # Errors
+    /// When a setting is out of its range, a port is taken, or the system refuses a thread.
+    pub fn start(settings: MediaPlatformSettings) -> Result<Self, MediaError> {
+        check(&settings)?;
+        let clock = SystemClock::start();
+        let core = RtcCore::new(clock.epoch()).map_err(MediaError::Core)?;
+        let mut workers = Vec::with_capacity(settings.workers);
+        for number in 0..settings.workers {
+            let port = if settings.media_port == 0 { 0 } else { port_of(&settings, number)? };
+            let address = SocketAddr::new(settings.bind_address, port);
+            workers.push(WorkerHandle::start(number, address, clock)?);
+        }
+        let advertise = |bound: SocketAddr| {
+            SocketAddr::new(settings.public_address.unwrap_or(settings.bind_address), bound.port())
+        };
+        let engine = Engine {
+            clock,
+            core,
+            advertised: workers.iter().map(|worker| advertise(worker.address)).collect(),
+            commands: workers.iter().map(WorkerHandle::commands).collect(),
+            placement: Mutex::new(Placement::new(workers.len(), MAX_SESSIONS)),
+            workers: Mutex::new(workers),
+        };
+        Ok(Self { engine: Arc::new(engine) })
+    }
+
+    /// Begins a session that offers. Its [`blob`](MediaSession::blob) goes to the service, whose answer goes to
+    /// [`accept_answer`](MediaSession::accept_answer).
+    ///
+    /// # Errors
+    /// When the platform is full or shut down, a setting is out of its range, or the WebRTC core fails.
+    pub fn create_session(&self, settings: &MediaSessionSettings) -> Result<MediaSession, MediaError> {
+        MediaSession::offer(&self.engine, settings)
+    }
+
+    /// Begins a session that answers `offer`. Its [`blob`](MediaSession::blob) is the answer.
+    ///
+    /// # Errors
+    /// As [`create_session`](Self::create_session); and when `offer` is no offer of profile offhook/1.
+    pub fn answer_session(
+        &self,
+        settings: &MediaSessionSettings,
+        offer: &MediaBlob,
+    ) -> Result<MediaSession, MediaError> {
+        MediaSession::answer(&self.engine, settings, offer)
+    }
+
+    /// The present instant on the clock of all frames of this platform.
+    pub fn now(&self) -> MediaInstant {
+        self.engine.clock.now()
+    }
+
+    /// The addresses that media is received at, one for each worker.
+    pub fn media_addresses(&self) -> &[SocketAddr] {
+        &self.engine.advertised
+    }
+
+    /// What was counted beside the sessions.
+    pub fn stats(&self) -> PlatformStats {
+        let mut stats =
+            PlatformStats { sessions: lock(&self.engine.placement).taken(), ..PlatformStats::default() };
+        for worker in &*lock(&self.engine.workers) {
+            stats.datagrams_unroutable += worker.counters.datagrams_unroutable.get();
+            stats.datagrams_unsent += worker.counters.datagrams_unsent.get();
+        }
+        stats
+    }
+
+    /// Ends every session and every thread, and waits for them. Blocks for some milliseconds.
+    pub fn shut_down(&self) {
+        self.engine.stop();
+    }
+}
+
+impl Engine {
+    fn take_seat(&self) -> Result<Seat, MediaError> {
+        let mut placement = lock(&self.placement);
+        let sessions = placement.taken();
+        placement.take().ok_or(MediaError::Full { sessions })
+    }
+
+    fn stop(&self) {
+        lock(&self.workers).drain(..).for_each(WorkerHandle::stop);
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// Nothing that is locked here can be left half changed, so a panic elsewhere does not spoil it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn check(settings: &MediaPlatformSettings) -> Result<(), MediaError> {
+    let invalid =
+        |setting, problem: &str| Err(MediaError::InvalidSetting { setting, problem: problem.to_owned() });
+    let is_any = |address: IpAddr| address.is_unspecified();
+    if settings.workers == 0 {
+        return invalid("workers", "at least one is needed");
+    }
+    if settings.public_address.is_some_and(is_any) {
+        return invalid("public_address", "the peer needs an address that it can send to");
+    }
+    if settings.public_address.is_none() && is_any(settings.bind_address) {
+        return invalid(
+            "bind_address",
+            "with all addresses bound, public_address must say which one to offer",
+        );
+    }
+    Ok(())
+}
+
+fn port_of(settings: &MediaPlatformSettings, worker: usize) -> Result<u16, MediaError> {
+    let offset = u16::try_from(worker).ok();
+    offset.and_then(|offset| settings.media_port.checked_add(offset)).ok_or_else(|| {
+        let problem =
+            format!("{} workers from port {} on exceed 65535", settings.workers, settings.media_port);
+        MediaError::InvalidSetting { setting: "media_port", problem }
+    })
+}

@@ -1,0 +1,35 @@
+//! How an application learns that its end of a ring has something for it, without the media thread entering the
+//! application's runtime.
+//!
+//! Waking a task of an async runtime takes a lock inside that runtime. So a media thread only queues the doorbell; the
+//! platform's bell thread answers it.
+
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
+use std::task::Waker;
+
+use futures_util::task::AtomicWaker;
+
+/// One place where one task or thread of the application waits.
+#[derive(Debug, Default)]
+pub(crate) struct Doorbell {
+    waker: AtomicWaker,
+    queued: AtomicBool,
+}
+
+impl Doorbell {
+    /// Leaves `waker` at the door. Whoever calls must look once more at what it waits for.
+    pub(crate) fn register(&self, waker: &Waker) {
+        self.waker.register(waker);
+    }
+
+    /// Media thread: `true` when the doorbell is to be queued; `false` while it still is.
+    pub(crate) fn press(&self) -> bool {
+        !self.queued.swap(true, AcqRel)
+    }
+
+    /// Bell thread: wakes who waits. What was written before [`press`](Self::press) is visible to it.
+    pub(crate) fn answer(&self) {
+        self.queued.swap(false, AcqRel);
+        self.waker.wake();
+    }
+}
