@@ -1,0 +1,3 @@
+//! Append-only writers of file formats, with a bounded loss.
+
+pub(crate) mod wav;

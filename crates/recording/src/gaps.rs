@@ -1,0 +1,67 @@
+//! What a recording lacks, and where.
+
+/// Why samples of a recording are not what was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GapKind {
+    /// The packet was lost or late; the decoder guessed.
+    Concealed,
+    /// The sender sent nothing.
+    NotSent,
+    /// The frames were there and were not read in time.
+    Skipped,
+}
+
+/// A span of a recording that is not what was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Why.
+    pub kind: GapKind,
+    /// Its first sample, from the start of the recording.
+    pub first_sample: u64,
+    /// How many samples it has.
+    pub samples: u64,
+}
+
+/// The gaps of one track, joined where they touch.
+#[derive(Debug, Default)]
+pub(crate) struct GapMap(Vec<Gap>);
+
+impl GapMap {
+    pub(crate) fn add(&mut self, gap: Gap) {
+        if gap.samples == 0 {
+            return;
+        }
+        match self.0.last_mut() {
+            Some(last) if last.kind == gap.kind && last.first_sample + last.samples == gap.first_sample => {
+                last.samples += gap.samples;
+            }
+            _ => self.0.push(gap),
+        }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Gap] {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_that_touch_are_one() {
+        let mut gaps = GapMap::default();
+        for (kind, first_sample, samples) in [
+            (GapKind::Skipped, 0, 320),
+            (GapKind::Skipped, 320, 320),
+            (GapKind::Concealed, 640, 320),
+            (GapKind::Concealed, 1600, 320),
+            (GapKind::NotSent, 1920, 0),
+        ] {
+            gaps.add(Gap { kind, first_sample, samples });
+        }
+        let spans: Vec<_> = gaps.as_slice().iter().map(|gap| (gap.first_sample, gap.samples)).collect();
+        assert_eq!(spans, [(0, 640), (640, 320), (1600, 320)]);
+    }
+}
