@@ -1,0 +1,165 @@
+//! The keys that callbacks are signed with: when to read them again. Pure: time comes in as an argument.
+//!
+//! Keys roll over without notice, so an unknown key id makes them be read again, but not at any stranger's pace.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jsonwebtoken::DecodingKey;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Keys kept at most: the service lists a handful.
+const MOST_KEYS: usize = 64;
+
+/// What to do about a key id.
+#[derive(Clone)]
+pub(crate) enum KeyPlan {
+    /// Check with this key.
+    Use(Arc<DecodingKey>),
+    /// Read the keys, then ask again.
+    Fetch,
+    /// No such key, and the keys were read too recently to ask again.
+    Unknown,
+    /// There are no keys, and reading them failed a moment ago.
+    Unavailable,
+}
+
+/// The keys in hand.
+#[derive(Default)]
+pub(crate) struct KeyCache {
+    keys: HashMap<String, Arc<DecodingKey>>,
+    read_at: Option<Instant>,
+    tried_at: Option<Instant>,
+}
+
+impl KeyCache {
+    /// What to do at `now` about the key `kid`.
+    pub(crate) fn plan(
+        &self,
+        kid: &str,
+        now: Instant,
+        shortest_age: Duration,
+        longest_age: Duration,
+    ) -> KeyPlan {
+        let age = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        let may_try = age(self.tried_at).is_none_or(|age| age >= shortest_age);
+        let is_old = age(self.read_at).is_none_or(|age| age >= longest_age);
+        match self.keys.get(kid) {
+            // Old keys serve on while the service cannot be asked.
+            Some(key) if !is_old || !may_try => KeyPlan::Use(Arc::clone(key)),
+            Some(_) => KeyPlan::Fetch,
+            None if may_try => KeyPlan::Fetch,
+            None if self.read_at.is_some() => KeyPlan::Unknown,
+            None => KeyPlan::Unavailable,
+        }
+    }
+
+    /// The service is about to be asked.
+    pub(crate) fn trying(&mut self, now: Instant) {
+        self.tried_at = Some(now);
+    }
+
+    /// The service's keys, all of them: one that is no longer listed is no longer believed.
+    pub(crate) fn replace(&mut self, keys: HashMap<String, Arc<DecodingKey>>, now: Instant) {
+        self.keys = keys;
+        self.read_at = Some(now);
+    }
+}
+
+/// Reads a JSON Web Key Set (RFC 7517): the RSA keys for signatures that have a key id. Others are skipped.
+pub(crate) fn read_key_set(body: &[u8]) -> Option<HashMap<String, Arc<DecodingKey>>> {
+    #[derive(Deserialize)]
+    struct KeySet {
+        keys: Vec<Value>,
+    }
+    #[derive(Deserialize)]
+    struct RsaKey {
+        kty: String,
+        kid: String,
+        #[serde(rename = "use")]
+        usage: Option<String>,
+        n: String,
+        e: String,
+    }
+    let set: KeySet = serde_json::from_slice(body).ok()?;
+    let rsa = set.keys.into_iter().filter_map(|key| serde_json::from_value::<RsaKey>(key).ok());
+    let rsa = rsa.filter(|key| key.kty == "RSA" && key.usage.as_deref().is_none_or(|usage| usage == "sig"));
+    let keys: HashMap<_, _> = rsa
+        .filter_map(|key| Some((key.kid, Arc::new(DecodingKey::from_rsa_components(&key.n, &key.e).ok()?))))
+        .take(MOST_KEYS)
+        .collect();
+    (!keys.is_empty()).then_some(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORTEST: Duration = Duration::from_secs(30);
+    const LONGEST: Duration = Duration::from_secs(7200);
+
+    fn keys(ids: &[&str]) -> HashMap<String, Arc<DecodingKey>> {
+        ids.iter().map(|id| ((*id).to_owned(), Arc::new(DecodingKey::from_secret(b"")))).collect()
+    }
+
+    fn plan(cache: &KeyCache, kid: &str, now: Instant) -> &'static str {
+        match cache.plan(kid, now, SHORTEST, LONGEST) {
+            KeyPlan::Use(_) => "use",
+            KeyPlan::Fetch => "fetch",
+            KeyPlan::Unknown => "unknown",
+            KeyPlan::Unavailable => "unavailable",
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_asked_for_at_a_limited_pace() {
+        let (mut cache, start) = (KeyCache::default(), Instant::now());
+        assert_eq!(plan(&cache, "a", start), "fetch");
+        cache.trying(start);
+        cache.replace(keys(&["a"]), start);
+        assert_eq!(plan(&cache, "a", start), "use");
+        assert_eq!(plan(&cache, "b", start + SHORTEST - Duration::from_millis(1)), "unknown");
+        assert_eq!(plan(&cache, "b", start + SHORTEST), "fetch");
+    }
+
+    #[test]
+    fn old_keys_are_read_again_and_serve_on_when_that_fails() {
+        let (mut cache, start) = (KeyCache::default(), Instant::now());
+        cache.trying(start);
+        cache.replace(keys(&["a"]), start);
+        assert_eq!(plan(&cache, "a", start + LONGEST), "fetch");
+        cache.trying(start + LONGEST);
+        assert_eq!(plan(&cache, "a", start + LONGEST), "use");
+    }
+
+    #[test]
+    fn without_any_keys_nobody_is_called_unknown() {
+        let (mut cache, start) = (KeyCache::default(), Instant::now());
+        cache.trying(start);
+        assert_eq!(plan(&cache, "a", start), "unavailable");
+    }
+
+    #[test]
+    fn a_withdrawn_key_is_no_longer_believed() {
+        let (mut cache, start) = (KeyCache::default(), Instant::now());
+        cache.trying(start);
+        cache.replace(keys(&["a"]), start);
+        cache.replace(keys(&["b"]), start);
+        assert_eq!(plan(&cache, "a", start), "unknown");
+    }
+
+    #[test]
+    fn a_key_set_is_read_past_keys_that_we_cannot_use() {
+        let set = br#"{"keys":[{"kty":"EC","kid":"1","crv":"P-256"},{"kty":"RSA","n":"AQAB","e":"AQAB"},7,
+            {"kty":"RSA","use":"enc","kid":"2","n":"AQAB","e":"AQAB"},{"kty":"RSA","use":"sig","kid":"3","n":"AQAB","e":"AQAB"},
+            {"kty":"RSA","kid":"4","n":"AQAB","e":"AQAB","x5t":"4","alg":"novel"}]}"#;
+        let mut ids: Vec<_> = read_key_set(set).unwrap().into_keys().collect();
+        ids.sort();
+        assert_eq!(ids, ["3", "4"]);
+        for junk in ["", "{}", r#"{"keys":[]}"#, r#"{"keys":{}}"#] {
+            assert!(read_key_set(junk.as_bytes()).is_none(), "{junk}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The models against documented JSON and against junk.
+
+mod examples;
+mod junk;
