@@ -18,10 +18,11 @@ mod units;
 mod worker;
 
 pub use audio::opus::OpusError;
+pub use audio::sound::{Sound, SoundError};
 pub use error::{Fault, MediaError};
 pub use frame::{AudioFormat, AudioFrame, FrameLengthError, FrameOrigin, ReceiveStages};
 pub use ledger::{Stage, StageLatency};
-pub use platform::{MediaPlatform, MediaSession, PlatformStats};
+pub use platform::{MediaPlatform, MediaSession, MediaSessionCloser, PlatformStats};
 pub use session::audio_socket::{
     AudioSocket, AudioSocketReceiver, AudioSocketSender, SendError, SocketClosed,
 };
