@@ -80,6 +80,26 @@ async fn a_session_that_is_dropped_ends_at_both_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_session_can_be_ended_from_elsewhere() {
+    let (bot, peer) = (platform(), platform());
+    let (mut offering, mut answering) = connect(&bot, &peer).await;
+    let (closer, socket) = (offering.closer(), offering.take_audio_socket().unwrap());
+    let listening = tokio::spawn(async move {
+        let mut socket = socket;
+        socket.receive().await.map(|_| ())
+    });
+    closer.close();
+    assert_eq!(listening.await.unwrap(), Err(offhook_media::SocketClosed));
+    assert_eq!((offering.ended().await, answering.ended().await), (MediaState::Closed, MediaState::Closed));
+    let mut late = bot.create_session(&MediaSessionSettings::default()).unwrap();
+    late.closer().close();
+    let answer = peer.answer_session(&MediaSessionSettings::default(), late.blob()).unwrap();
+    assert!(late.accept_answer(answer.blob()).is_err(), "what was ended does not begin");
+    drop(offering);
+    closer.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_platform_that_shuts_down_ends_its_sessions() {
     let (bot, peer) = (platform(), platform());
     let (mut offering, _answering) = connect(&bot, &peer).await;

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use uuid::Uuid;
 
@@ -34,7 +34,24 @@ pub struct MediaSession {
     shared: Arc<Shared>,
     /// The worker's half, until the peer's answer is known.
     pending: Option<Box<Session<RtcTransport>>>,
-    place: Place,
+    place: Arc<Place>,
+}
+
+/// Ends a session from elsewhere: for whoever learns that the call is over and does not hold its session.
+#[derive(Clone)]
+pub struct MediaSessionCloser {
+    place: Weak<Place>,
+    shared: Arc<Shared>,
+}
+
+impl MediaSessionCloser {
+    /// Ends the session, as dropping it would. What was received before can still be heard.
+    pub fn close(&self) {
+        self.shared.end();
+        if let Some(place) = self.place.upgrade() {
+            place.send(Command::Remove { index: place.seat.index });
+        }
+    }
 }
 
 /// A seat at a worker, given back when dropped.
@@ -89,7 +106,13 @@ impl MediaSession {
         let session = Session::new(transport, (receiver, sender), (to_app, from_app), Arc::clone(&shared));
         let clock = place.engine.clock;
         let audio = AudioSocket::new(audio.format, (from_worker, to_worker), &shared, clock);
-        Ok(Self { blob, audio: Some(audio), shared, pending: Some(Box::new(session)), place })
+        Ok(Self {
+            blob,
+            audio: Some(audio),
+            shared,
+            pending: Some(Box::new(session)),
+            place: Arc::new(place),
+        })
     }
 
     /// Names the session at both ends.
@@ -129,6 +152,9 @@ impl MediaSession {
     /// Hands the worker its half.
     fn begin(&mut self) -> Result<(), MediaError> {
         let session = self.pending.take().ok_or(MediaError::Misuse("the session has begun already"))?;
+        if self.state().is_over() {
+            return Err(MediaError::Ended(self.state()));
+        }
         let ufrag = session.transport().local_ufrag().to_owned();
         let index = self.place.seat.index;
         let sent = self.place.send(Command::Add { index, ufrag, session });
@@ -172,6 +198,11 @@ impl MediaSession {
             })
         })
         .await
+    }
+
+    /// A handle that ends this session from elsewhere.
+    pub fn closer(&self) -> MediaSessionCloser {
+        MediaSessionCloser { place: Arc::downgrade(&self.place), shared: Arc::clone(&self.shared) }
     }
 
     /// Counters, and the latency of each stage.

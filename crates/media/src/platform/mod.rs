@@ -6,7 +6,7 @@ mod placement;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use media_session::MediaSession;
+pub use media_session::{MediaSession, MediaSessionCloser};
 use placement::{Placement, Seat};
 
 use crate::blob::MediaBlob;

@@ -60,7 +60,7 @@ impl Shared {
         Self { state: SharedState::new(), stats, heard: doorbell(), room: doorbell(), changed: doorbell() }
     }
 
-    /// Ends a session that no worker has seen, from the application's side.
+    /// Ends the session from the application's side: whoever waits learns of it, whether or not a worker has it.
     pub(crate) fn end(&self) {
         if self.state.set(MediaState::Closed) {
             [&self.heard, &self.room, &self.changed].into_iter().for_each(|doorbell| doorbell.answer());
