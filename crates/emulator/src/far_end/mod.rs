@@ -1,0 +1,101 @@
+//! A far end: somebody in a call with the bot, over real WebRTC on another stack's driver.
+//!
+//! It answers the bot's offer, plays what its [script](FarEndScript) says, and keeps what it hears.
+
+mod clip;
+mod hearing;
+mod peer;
+mod script;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use clip::{Clip, ClipError};
+pub use hearing::FarEndReport;
+use hearing::Hearing;
+use offhook_media::{MediaSourceId, Sound};
+use peer::Peer;
+pub use peer::PeerError;
+pub use script::{AfterSpeech, FarEndScript};
+use tokio::sync::watch;
+
+/// Where a far end's media stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum FarEndState {
+    /// ICE and DTLS are not done yet.
+    Connecting,
+    /// Media flows.
+    Connected,
+    /// All of its speech has been sent.
+    SpeechFinished,
+    /// It has hung up by itself, as its script says.
+    HungUp,
+    /// The connection is over.
+    Closed,
+}
+
+/// A handle of one far end in one call. A clone is another handle to the same one.
+#[derive(Clone)]
+pub struct FarEnd {
+    peer: Arc<Peer>,
+    hearing: Arc<Hearing>,
+    state: watch::Receiver<FarEndState>,
+}
+
+impl FarEnd {
+    /// Answers the SDP `offer`; returns the far end and the SDP of its answer. It begins its script once connected.
+    pub(crate) async fn answer(
+        offer: &str,
+        script: &FarEndScript,
+        source: Option<MediaSourceId>,
+    ) -> Result<(Self, String), PeerError> {
+        let (report, state) = watch::channel(FarEndState::Connecting);
+        let report = Arc::new(report);
+        let hearing = Arc::new(Hearing::new(script.keeps_what_it_hears()));
+        let (peer, answer) =
+            Peer::answer(offer, script, source, Arc::clone(&hearing), Arc::clone(&report)).await?;
+        let peer = Arc::new(peer);
+        tokio::spawn(Arc::clone(&peer).play(script.clone(), report));
+        Ok((Self { peer, hearing, state }, answer))
+    }
+
+    /// Where its media stands.
+    pub fn state(&self) -> FarEndState {
+        *self.state.borrow()
+    }
+
+    /// Waits until its media stands at `state` or beyond; gives where it then stands.
+    pub async fn reached(&self, state: FarEndState) -> FarEndState {
+        let mut watched = self.state.clone();
+        // The sender is gone only when the connection is.
+        watched.wait_for(|now| *now >= state).await.map_or(FarEndState::Closed, |now| *now)
+    }
+
+    /// Waits until all of its speech has been sent, or the connection is over.
+    pub async fn speech_finished(&self) {
+        self.reached(FarEndState::SpeechFinished).await;
+    }
+
+    /// Waits until it has heard `duration` of sound, or the connection is over.
+    pub async fn has_heard(&self, duration: Duration) {
+        let state = self.state.clone();
+        self.hearing.has_heard(duration, state).await;
+    }
+
+    /// What it has counted.
+    pub fn report(&self) -> FarEndReport {
+        self.hearing.report()
+    }
+
+    /// What it has heard so far, mono at 16 kHz, on the timeline of the sender's clock: what never came is silence.
+    /// Empty when its script does not keep what it hears.
+    pub fn heard(&self) -> Sound {
+        self.hearing.heard()
+    }
+
+    /// Leaves the call.
+    pub async fn hang_up(&self) {
+        self.peer.close().await;
+    }
+}
