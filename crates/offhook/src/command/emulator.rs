@@ -1,0 +1,69 @@
+//! `offhook emulator`: a tenant on this machine.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use offhook_emulator::{AfterSpeech, Clip, Emulator, EmulatorSettings, FarEndScript, Meeting, User};
+use serde_json::{Value, json};
+
+/// The join id and passcode of the meeting that is there.
+const MEETING: (&str, &str) = ("1234567890", "psw123");
+
+/// Run a Graph calls service with its tenant, users and a meeting, on this machine.
+///
+/// Bots sign in, make calls and get signed callbacks as from Microsoft Graph; whoever they call answers over real WebRTC. One
+/// line of JSON on standard output says where it listens and how to sign in; the log goes to standard error. Ctrl-C stops it.
+///
+/// Users: `ada` speaks, `echo` sends back what it hears, `quiet` listens. The meeting has join id 1234567890 and passcode
+/// psw123; Ada waits in it.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// Where to listen; port 0 takes any free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9440")]
+    listen: SocketAddr,
+    /// What Ada says, again and again [default: built-in speech].
+    #[arg(long, value_name = "FILE.wav")]
+    speech: Option<PathBuf>,
+    /// Call bots back at any address, not only on this machine.
+    #[arg(long)]
+    callbacks_anywhere: bool,
+}
+
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    let speech = Arc::new(match &arguments.speech {
+        Some(path) => Clip::from_wav(path)?,
+        None => Clip::speech(),
+    });
+    let settings = EmulatorSettings::default()
+        .listen(arguments.listen)
+        .allow_callbacks_beyond_loopback(arguments.callbacks_anywhere);
+    let emulator = Emulator::start(settings).await?;
+    let ada = || User::new("Ada", FarEndScript::new().say(Arc::clone(&speech)).then(AfterSpeech::Repeat));
+    emulator.add_user("ada", ada());
+    emulator.add_user("echo", User::new("Echo", FarEndScript::new().echo()));
+    emulator.add_user("quiet", User::new("Quiet", FarEndScript::new()));
+    emulator.add_meeting(MEETING.0, Meeting::new(ada()).passcode(MEETING.1));
+    println!("{}", ready(&emulator));
+    tracing::info!(address = %emulator.address(), "the emulator is ready; Ctrl-C stops it");
+    tokio::signal::ctrl_c().await?;
+    emulator.shut_down().await;
+    Ok(())
+}
+
+/// Where everything is, for a script that starts the emulator.
+fn ready(emulator: &Emulator) -> Value {
+    json!({
+        "graph": emulator.graph_url(),
+        "authority": emulator.authority_url(),
+        "openIdMetadata": emulator.openid_metadata_url(),
+        "issuer": emulator.issuer(),
+        "tenant": emulator.tenant_id(),
+        "clientId": emulator.client_id(),
+        "clientSecret": emulator.client_secret(),
+        "users": ["ada", "echo", "quiet"],
+        "meetings": [{"joinMeetingId": MEETING.0, "passcode": MEETING.1}],
+    })
+}

@@ -1,0 +1,4 @@
+//! The verbs of the command, one file each.
+
+#[cfg(feature = "emulator")]
+pub(crate) mod emulator;

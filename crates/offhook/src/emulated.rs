@@ -1,0 +1,38 @@
+//! A bot that lives in an emulator's tenant.
+
+use offhook_emulator::Emulator;
+use offhook_signaling::Credentials;
+
+use crate::bot::{Bot, BotBuilder};
+use crate::cloud::Cloud;
+
+impl Bot {
+    /// A bot in `emulator`'s tenant, signed in as the application that may call there.
+    ///
+    /// ```
+    /// use offhook::emulator::{Emulator, EmulatorSettings, FarEndScript, User};
+    /// use offhook::prelude::*;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let emulator = Emulator::start(EmulatorSettings::default()).await?;
+    /// emulator.add_user("ada", User::new("Ada", FarEndScript::new().echo()));
+    /// let bot = Bot::in_emulator(&emulator).start().await?;
+    /// let mut call = bot.call(NewCall::to_user("ada"), &MediaSessionSettings::default()).await?;
+    /// call.established().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn in_emulator(emulator: &Emulator) -> BotBuilder {
+        let credentials =
+            Credentials::client_secret(emulator.tenant_id(), emulator.client_id(), emulator.client_secret());
+        Bot::builder(credentials).cloud(Cloud::from(emulator))
+    }
+}
+
+impl From<&Emulator> for Cloud {
+    fn from(emulator: &Emulator) -> Self {
+        Cloud::at(emulator.graph_url())
+            .authority_url(emulator.authority_url())
+            .openid_metadata_url(emulator.openid_metadata_url())
+    }
+}

@@ -1,0 +1,69 @@
+//! Joins a meeting by its join id and passcode, shows who is there, and listens for a while.
+//!
+//! ```sh
+//! cargo run --example join_meeting -- --seconds 3
+//! ```
+
+mod support;
+
+use std::error::Error;
+use std::time::Duration;
+
+use clap::Parser;
+use offhook::emulator::{Clip, FarEndScript};
+use offhook::prelude::*;
+use offhook::signaling::model::{JoinMeetingIdMeetingInfo, Modality};
+use tokio::time::timeout;
+
+/// Join a meeting and listen.
+#[derive(Parser)]
+struct Arguments {
+    /// The meeting's join id
+    #[arg(long, default_value = support::MEETING.0)]
+    join_id: String,
+    /// Its passcode
+    #[arg(long, default_value = support::MEETING.1)]
+    passcode: String,
+    /// How long to listen
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    #[command(flatten)]
+    place: support::Place,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    let length = Duration::try_from_secs_f64(arguments.seconds)?;
+    let (bot, emulator) = arguments.place.open(FarEndScript::new().say(Clip::speech().into())).await?;
+
+    let meeting = JoinMeetingIdMeetingInfo::with_passcode(arguments.join_id, arguments.passcode);
+    let tenant = emulator.as_ref().map_or(arguments.place.tenant.as_str(), Emulator::tenant_id);
+    let join = NewCall::join_meeting(meeting, tenant);
+    let mut call = bot.call(join, &MediaSessionSettings::default()).await?;
+    call.established().await?;
+
+    let mut audio = call.take_audio_socket().expect("nobody has taken it yet");
+    let mut speakers = std::collections::BTreeMap::new();
+    // A frame says who is heard, by the media source id that the roster has too.
+    let listening = async {
+        while let Ok(frame) = audio.receive().await {
+            if let (Some(source), false) = (frame.source(), frame.is_silence()) {
+                *speakers.entry(source).or_insert(Duration::ZERO) += AudioFormat::FRAME_DURATION;
+            }
+        }
+    };
+    let _ = timeout(length, listening).await;
+
+    for participant in call.signaling().participants().iter() {
+        let name = participant.identity().and_then(|who| who.display_name.value());
+        let name = name.map_or("somebody", |name| name.expose());
+        let mut sources = participant.source_ids(Modality::Audio);
+        let spoken = sources.find_map(|id| speakers.get(&id.parse().ok()?));
+        println!("{name} spoke for {:.1} s", spoken.copied().unwrap_or_default().as_secs_f64());
+    }
+    call.hang_up().await?;
+    println!("{}\n", call.ended().await);
+    print!("{}", call.report());
+    Ok(())
+}

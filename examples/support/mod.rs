@@ -1,0 +1,72 @@
+//! What the examples share: where the call is made. With no arguments, inside an emulator that they bring along.
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use clap::Args;
+use offhook::emulator::{EmulatorSettings, FarEndScript, Meeting, User};
+use offhook::prelude::*;
+
+/// Any Graph, or an emulator of one's own.
+#[derive(Args)]
+pub(crate) struct Place {
+    /// Graph's address, as https://graph.microsoft.com or that of a running `offhook emulator` [default: an emulator of
+    /// this example's own]
+    #[arg(long, env = "OFFHOOK_GRAPH", value_name = "URL")]
+    graph: Option<String>,
+    /// Tenant to sign in to
+    #[arg(long, env = "OFFHOOK_TENANT", requires = "graph", default_value = "")]
+    pub(crate) tenant: String,
+    /// Application to sign in as
+    #[arg(long, env = "OFFHOOK_CLIENT_ID", requires = "graph", default_value = "")]
+    client_id: String,
+    /// Its secret
+    #[arg(
+        long,
+        env = "OFFHOOK_CLIENT_SECRET",
+        requires = "graph",
+        hide_env_values = true,
+        default_value = ""
+    )]
+    client_secret: String,
+    /// Where to listen for callbacks
+    #[arg(long, env = "OFFHOOK_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Where Graph reaches that [default: the address itself]
+    #[arg(long, env = "OFFHOOK_CALLBACK", value_name = "URL")]
+    callback: Option<String>,
+    /// User to call, by object id
+    #[arg(long, env = "OFFHOOK_USER", value_name = "ID", default_value = "ada")]
+    pub(crate) user: String,
+}
+
+/// The meeting of the emulator that an example brings along: join id and passcode.
+pub(crate) const MEETING: (&str, &str) = ("1234567890", "psw123");
+
+impl Place {
+    /// Starts a bot there. In an emulator of its own, which lives as long as what is returned, Ada does what `script`
+    /// says, at home and in the meeting.
+    pub(crate) async fn open(&self, script: FarEndScript) -> Result<(Bot, Option<Emulator>), Box<dyn Error>> {
+        let (emulator, bot) = match &self.graph {
+            Some(graph) => {
+                let credentials =
+                    Credentials::client_secret(&self.tenant, &self.client_id, self.client_secret.as_str());
+                (None, Bot::builder(credentials).cloud(Cloud::at(graph)))
+            }
+            None => {
+                let emulator = Emulator::start(EmulatorSettings::default()).await?;
+                let ada = User::new("Ada", script);
+                emulator.add_user(&self.user, ada.clone());
+                emulator.add_meeting(MEETING.0, Meeting::new(ada).passcode(MEETING.1));
+                let bot = Bot::in_emulator(&emulator);
+                (Some(emulator), bot)
+            }
+        };
+        let bot = bot.listen(self.listen);
+        let bot = match &self.callback {
+            Some(uri) => bot.callback_uri(uri),
+            None => bot,
+        };
+        Ok((bot.start().await?, emulator))
+    }
+}
