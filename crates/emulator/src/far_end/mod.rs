@@ -51,12 +51,11 @@ impl FarEnd {
         source: Option<MediaSourceId>,
     ) -> Result<(Self, String), PeerError> {
         let (report, state) = watch::channel(FarEndState::Connecting);
-        let report = Arc::new(report);
         let hearing = Arc::new(Hearing::new(script.keeps_what_it_hears()));
         let (peer, answer) =
-            Peer::answer(offer, script, source, Arc::clone(&hearing), Arc::clone(&report)).await?;
+            Peer::answer(offer, script, source, Arc::clone(&hearing), Arc::new(report)).await?;
         let peer = Arc::new(peer);
-        tokio::spawn(Arc::clone(&peer).play(script.clone(), report));
+        tokio::spawn(Arc::clone(&peer).play(script.clone()));
         Ok((Self { peer, hearing, state }, answer))
     }
 

@@ -65,7 +65,7 @@ pub(super) struct Peer {
     payload_type: u8,
     source: Option<MediaSourceId>,
     hearing: Arc<Hearing>,
-    state: watch::Receiver<FarEndState>,
+    report: Arc<watch::Sender<FarEndState>>,
 }
 
 impl Peer {
@@ -78,11 +78,11 @@ impl Peer {
         report: Arc<watch::Sender<FarEndState>>,
     ) -> Result<(Self, String), PeerError> {
         let (gathered, mut gathering) = watch::channel(false);
-        let state = report.subscribe();
         let ssrc = rand::random();
         let track = Arc::new(TrackLocalStaticRTP::new(audio_track(ssrc)));
         let echo = script.echo.then(|| Echo { track: Arc::clone(&track), ssrc });
-        let handler = Arc::new(Handler { gathered, report, hearing: Arc::clone(&hearing), echo });
+        let (reporting, heard) = (Arc::clone(&report), Arc::clone(&hearing));
+        let handler = Arc::new(Handler { gathered, report: reporting, hearing: heard, echo });
         let connection = connection(handler).await?;
         let local: Arc<dyn TrackLocal> = Arc::clone(&track) as _;
         let sender = connection.add_track(local).await?;
@@ -94,37 +94,33 @@ impl Peer {
         complete.map_err(|_| PeerError::NoCandidates)?.map_err(|_| PeerError::NoCandidates)?;
         let answer = connection.local_description().await.ok_or(PeerError::NoCandidates)?.sdp;
         let payload_type = payload_type(&*sender).await?;
-        let peer = Self { connection, track, ssrc, payload_type, source, hearing, state };
+        let peer = Self { connection, track, ssrc, payload_type, source, hearing, report };
         Ok((peer, answer))
     }
 
     /// Plays `script` from the moment that media flows.
-    pub(super) async fn play(self: Arc<Self>, script: FarEndScript, report: Arc<watch::Sender<FarEndState>>) {
-        let connected = self.state.clone().wait_for(|state| *state >= FarEndState::Connected).await.is_ok();
+    pub(super) async fn play(self: Arc<Self>, script: FarEndScript) {
+        let mut state = self.report.subscribe();
+        let connected = state.wait_for(|state| *state >= FarEndState::Connected).await.is_ok();
         if !connected || script.echo {
             return;
         }
         let Some(clip) = script.clip else {
-            advance(&report, FarEndState::SpeechFinished);
+            self.advance(FarEndState::SpeechFinished);
             return;
         };
-        if let Err(error) = self.speak(&clip, script.after, &report).await {
+        if let Err(error) = self.speak(&clip, script.after).await {
             tracing::warn!(%error, "a far end stopped speaking");
         }
-        advance(&report, FarEndState::SpeechFinished);
+        self.advance(FarEndState::SpeechFinished);
         if script.after == AfterSpeech::HangUp {
-            advance(&report, FarEndState::HungUp);
-            self.close().await;
+            // The exchange hears of it, ends the call, and then lets go of the connection.
+            self.advance(FarEndState::HungUp);
         }
     }
 
     /// Sends the packets of `clip`, one each 20 ms of an absolute schedule, so that no delay adds up.
-    async fn speak(
-        &self,
-        clip: &Arc<Clip>,
-        after: AfterSpeech,
-        report: &watch::Sender<FarEndState>,
-    ) -> Result<(), PeerError> {
+    async fn speak(&self, clip: &Arc<Clip>, after: AfterSpeech) -> Result<(), PeerError> {
         let encoding = Arc::clone(clip);
         // Encoding seconds of speech would hold up the runtime's other tasks.
         let encoded = tokio::task::spawn_blocking(move || encoding.encoded().map(|_| ())).await;
@@ -134,7 +130,7 @@ impl Peer {
         let (first_number, first_time): (u16, u32) = (rand::random(), rand::random());
         for frame in 0_u32.. {
             tokio::time::sleep_until(start + FRAME * frame).await;
-            if *self.state.borrow() >= FarEndState::HungUp {
+            if *self.report.borrow() >= FarEndState::HungUp {
                 return Ok(());
             }
             let payload = match encoded.speech.get(frame as usize) {
@@ -146,7 +142,7 @@ impl Peer {
                 None => return Ok(()),
             };
             if frame as usize == encoded.speech.len() {
-                advance(report, FarEndState::SpeechFinished);
+                self.advance(FarEndState::SpeechFinished);
             }
             let number = first_number.wrapping_add(frame as u16);
             let time = first_time.wrapping_add(frame.wrapping_mul(TICKS_PER_FRAME));
@@ -181,6 +177,12 @@ impl Peer {
         if let Err(error) = self.connection.close().await {
             tracing::debug!(%error, "a far end's connection did not close cleanly");
         }
+        // Where the peer said goodbye first, the driver reports no end of its own.
+        self.advance(FarEndState::Closed);
+    }
+
+    fn advance(&self, state: FarEndState) {
+        advance(&self.report, state);
     }
 }
 
