@@ -101,7 +101,7 @@ async fn each_mistake_has_its_answer() {
             changed(&|body| body["mediaConfig"]["blob"] = json!(with_sdp("v=0\r\nm=audio"))),
             400,
             "BadRequest",
-            "no media section with mid 0",
+            "line 2: m= is malformed",
         ),
         (
             changed(&|body| {

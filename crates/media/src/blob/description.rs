@@ -1,11 +1,10 @@
-//! What the profile asks of a session description, checked before any WebRTC core sees it (RFC 8866, 8829, 8842).
+//! What the profile asks of a session description, checked before any WebRTC core sees it (RFC 8829, 8842, 9143).
 
-use super::profile::{Modality, OffhookBlob, SdpType, SocketDescription};
+use super::profile::{MediaDirection, Modality, SdpType, SocketDescription};
+use super::sdp::{Attributes, MAX_CANDIDATES, MAX_LINES, MAX_SECTIONS, Sdp, Section, Setup};
 
-/// Lines of an SDP. One of ours has about 30; a browser's with all its codecs, some hundreds.
-const MAX_LINES: usize = 4_096;
-
-/// What a session description lacks or says wrongly. Names the section by its `mid`.
+/// What a session description lacks or says wrongly. Lines count from 1; a section is named by its `mid`, and its
+/// line is that of its `m=`. Nothing that is secret is quoted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DescriptionError {
@@ -15,154 +14,283 @@ pub enum DescriptionError {
     /// More lines than any description needs.
     #[error("has more than {MAX_LINES} lines")]
     TooLong,
+    /// More media sections than any session needs.
+    #[error("has more than {MAX_SECTIONS} media sections")]
+    TooManySections,
+    /// More ICE candidates than are tried.
+    #[error("has more than {MAX_CANDIDATES} ICE candidates")]
+    TooManyCandidates,
+    /// No ICE candidate at all: none can follow later (no trickle), so the writer did not wait for its gathering.
+    #[error("has no ICE candidate; all must be gathered before the description is written")]
+    NoCandidate,
     /// A line is not of the form `x=value`.
-    #[error("line {0} is not of the form x=value")]
-    Line(usize),
+    #[error("line {line} is not of the form x=value")]
+    Line {
+        /// Which.
+        line: usize,
+    },
+    /// A line that the profile looks at cannot be read.
+    #[error("line {line}: {what} is malformed")]
+    Malformed {
+        /// Which.
+        line: usize,
+        /// What it begins with.
+        what: &'static str,
+    },
+    /// A DTLS fingerprint is of a hash that is not trusted (RFC 8122 section 5).
+    #[error("line {line}: the fingerprint's hash is none of sha-256, sha-384, sha-512")]
+    UnsafeHash {
+        /// Which.
+        line: usize,
+    },
+    /// The first DTLS fingerprint is of another hash than the one that every peer knows (RFC 8122 section 5).
+    #[error("line {line}: the first fingerprint is not of sha-256")]
+    NotSha256 {
+        /// Which.
+        line: usize,
+    },
+    /// What a section may say once stands there twice.
+    #[error("line {line}: {what} stands there a second time")]
+    Twice {
+        /// The second one's.
+        line: usize,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Two sections have one `mid`.
+    #[error("line {line}: a second media section with mid {section}")]
+    DuplicateMid {
+        /// The second one's.
+        line: usize,
+        /// Their name.
+        section: String,
+    },
     /// A socket has no media section with its id as `mid`.
-    #[error("has no media section with mid {0}")]
-    NoSection(u32),
-    /// The section's kind does not go with the socket's modality.
-    #[error("section {mid}: its kind does not go with the socket's modality")]
+    #[error("has no media section with mid {socket}")]
+    NoSection {
+        /// The socket.
+        socket: u32,
+    },
+    /// The section's `m=` does not go with the socket's modality.
+    #[error("section {section} (line {line}): its socket's modality asks for m={asked} over UDP and DTLS")]
     WrongKind {
         /// The section.
-        mid: u32,
+        section: String,
+        /// Its line.
+        line: usize,
+        /// What the socket would have.
+        asked: &'static str,
+    },
+    /// The section is rejected (port 0), and its socket is not inactive.
+    #[error("section {section} (line {line}) is rejected (port 0), but the socket is not inactive")]
+    Rejected {
+        /// The section.
+        section: String,
+        /// Its line.
+        line: usize,
+    },
+    /// The section's direction is not the socket's.
+    #[error("section {section} (line {line}) says {section_says:?}, its socket {socket_says:?}")]
+    Direction {
+        /// The section.
+        section: String,
+        /// Its line.
+        line: usize,
+        /// Its direction.
+        section_says: MediaDirection,
+        /// The socket's direction.
+        socket_says: MediaDirection,
     },
     /// The section lacks what the profile asks for.
-    #[error("section {mid}: {missing} is missing")]
+    #[error("section {section} (line {line}): {missing} is missing")]
     Missing {
         /// The section.
-        mid: u32,
+        section: String,
+        /// Its line.
+        line: usize,
         /// What.
         missing: &'static str,
     },
-    /// The DTLS fingerprint is malformed, or its hash is not trusted any more (RFC 8122 section 5).
-    #[error("section {mid}: the DTLS fingerprint is malformed or of an unsafe hash")]
-    Fingerprint {
-        /// The section.
-        mid: u32,
-    },
-    /// The DTLS role does not fit: an offer says `actpass`, an answer `active` or `passive`.
-    #[error("section {mid}: setup:{setup} does not fit here")]
+    /// The DTLS role does not fit: an offer says `actpass`, an answer `active`.
+    #[error("section {section} (line {line}): setup:{setup} does not fit here")]
     Setup {
         /// The section.
-        mid: u32,
-        /// What was said, if it is a known role.
+        section: String,
+        /// Its line.
+        line: usize,
+        /// What was said.
         setup: &'static str,
+    },
+    /// Sections share one transport, and this one names another than the session or a section before it.
+    #[error("section {section} (line {line}): {what} is another than was said before")]
+    OtherTransport {
+        /// The section.
+        section: String,
+        /// Its line.
+        line: usize,
+        /// What differs.
+        what: &'static str,
+    },
+    /// There are several sections, and this one does not share the transport of the others.
+    #[error("section {section} (line {line}) is not in a=group:BUNDLE")]
+    NotBundled {
+        /// The section.
+        section: String,
+        /// Its line.
+        line: usize,
     },
 }
 
-/// One media section, with the session's attributes behind its own.
-struct Section<'a> {
-    media: &'a str,
-    attributes: Vec<&'a str>,
+/// Checks that `sdp` holds what the profile asks for, for each of `sockets`.
+///
+/// The transport of every section that is in use is checked, whether or not a socket stands behind it: which one a
+/// WebRTC core reads its keys from is up to the core.
+pub(super) fn check(kind: SdpType, sdp: &str, sockets: &[SocketDescription]) -> Result<(), DescriptionError> {
+    let sdp = Sdp::read(sdp)?;
+    check_mids(&sdp)?;
+    for socket in sockets {
+        let section = sdp.section(&socket.id.0.to_string());
+        let section = section.ok_or(DescriptionError::NoSection { socket: socket.id.0 })?;
+        check_media(&sdp, section, socket, kind)?;
+    }
+    sdp.sections.iter().try_for_each(|section| check_setup(section, kind))?;
+    let in_use: Vec<&Section<'_>> =
+        sdp.sections.iter().filter(|section| !is_rejected(&sdp, section, kind)).collect();
+    in_use.iter().try_for_each(|section| check_transport(&sdp, section, kind))?;
+    check_one_transport(&sdp, &in_use)?;
+    if sdp.candidates() > MAX_CANDIDATES {
+        Err(DescriptionError::TooManyCandidates)
+    } else if !in_use.is_empty() && in_use.iter().all(|section| section.own.candidates == 0) {
+        Err(DescriptionError::NoCandidate)
+    } else {
+        Ok(())
+    }
 }
 
-impl<'a> Section<'a> {
-    fn value(&self, name: &str) -> Option<&'a str> {
-        self.values(name).next()
-    }
-
-    fn values(&self, name: &str) -> impl Iterator<Item = &'a str> {
-        let name = name.to_owned();
-        self.attributes.iter().filter_map(move |attribute| {
-            let (key, value) = attribute.split_once(':').unwrap_or((attribute, ""));
-            (key == name).then_some(value)
-        })
-    }
+/// Whether the SDP `answer` has the sections of the SDP `offer` in their order (RFC 3264 section 6).
+pub(super) fn has_sections_of(answer: &str, offer: &str) -> Result<bool, DescriptionError> {
+    let (answer, offer) = (Sdp::read(answer)?, Sdp::read(offer)?);
+    let matches = |(answer, offer): (&Section<'_>, &Section<'_>)| {
+        // A rejected section may have lost its name.
+        answer.kind == offer.kind
+            && (answer.own.mid == offer.own.mid || answer.port == 0 && answer.own.mid.is_none())
+    };
+    Ok(answer.sections.len() == offer.sections.len()
+        && answer.sections.iter().zip(&offer.sections).all(matches))
 }
 
-/// Checks that the SDP of `blob` holds what the profile asks for, for each of its sockets.
-pub(super) fn check(blob: &OffhookBlob) -> Result<(), DescriptionError> {
-    let sections = sections(&blob.description.sdp)?;
-    blob.sockets.iter().try_for_each(|socket| {
-        let mid = socket.id.0;
-        let section = sections.iter().find(|section| section.value("mid") == Some(&mid.to_string()));
-        check_section(section.ok_or(DescriptionError::NoSection(mid))?, socket, blob.description.kind)
+/// Port 0 says no, but for a section that an offer makes depend on its bundle (RFC 9143 section 6).
+fn is_rejected(sdp: &Sdp<'_>, section: &Section<'_>, kind: SdpType) -> bool {
+    let leans_on_bundle = kind == SdpType::Offer && section.own.is_bundle_only && is_bundled(sdp, section);
+    section.port == 0 && !leans_on_bundle
+}
+
+fn is_bundled(sdp: &Sdp<'_>, section: &Section<'_>) -> bool {
+    section.own.mid.is_some_and(|mid| sdp.bundle().any(|bundled| bundled == mid))
+}
+
+fn check_mids(sdp: &Sdp<'_>) -> Result<(), DescriptionError> {
+    let mut known = std::collections::HashSet::new();
+    let second = sdp.sections.iter().find(|section| section.own.mid.is_some_and(|mid| !known.insert(mid)));
+    second.map_or(Ok(()), |section| {
+        Err(DescriptionError::DuplicateMid { line: section.line, section: section.name() })
     })
 }
 
-fn sections(sdp: &str) -> Result<Vec<Section<'_>>, DescriptionError> {
-    let mut lines = sdp.lines().enumerate();
-    if lines.next().is_none_or(|(_, line)| line.trim_end() != "v=0") {
-        return Err(DescriptionError::NotSdp);
-    }
-    let (mut session, mut sections): (Vec<&str>, Vec<Section<'_>>) = (Vec::new(), Vec::new());
-    for (number, line) in lines {
-        if number >= MAX_LINES {
-            return Err(DescriptionError::TooLong);
-        }
-        let (kind, value) = line.trim_end().split_once('=').ok_or(DescriptionError::Line(number + 1))?;
-        match (kind, sections.last_mut()) {
-            ("m", _) => sections.push(Section { media: value, attributes: Vec::new() }),
-            ("a", Some(section)) => section.attributes.push(value),
-            ("a", None) => session.push(value),
-            _ => {}
-        }
-    }
-    sections.iter_mut().for_each(|section| section.attributes.extend(&session));
-    Ok(sections)
-}
-
-fn check_section(
+/// What flows, and which way.
+fn check_media(
+    sdp: &Sdp<'_>,
     section: &Section<'_>,
     socket: &SocketDescription,
     kind: SdpType,
 ) -> Result<(), DescriptionError> {
-    let mid = socket.id.0;
-    let media = section.media.split(' ').next().unwrap_or_default();
-    let expected = match socket.modality {
-        Modality::Audio => "audio",
-        Modality::Video | Modality::VideoBasedScreenSharing => "video",
-        Modality::Data => "application",
+    let (line, name) = (section.line, section.name());
+    let (asked, protocols) = match socket.modality {
+        Modality::Audio => ("audio", RTP),
+        Modality::Video | Modality::VideoBasedScreenSharing => ("video", RTP),
+        Modality::Data => ("application", SCTP),
     };
-    if media != expected {
-        return Err(DescriptionError::WrongKind { mid });
+    if section.kind != asked || !protocols.contains(&section.protocol) {
+        return Err(DescriptionError::WrongKind { section: name, line, asked });
     }
-    for (attribute, missing) in [
-        ("ice-ufrag", "a=ice-ufrag"),
-        ("ice-pwd", "a=ice-pwd"),
-        ("fingerprint", "a=fingerprint"),
-        ("setup", "a=setup"),
+    if is_rejected(sdp, section, kind) {
+        let is_declined = socket.direction.is_none_or(|direction| direction == MediaDirection::Inactive);
+        return if is_declined { Ok(()) } else { Err(DescriptionError::Rejected { section: name, line }) };
+    }
+    if socket.modality == Modality::Audio && !section.speaks_opus() {
+        return Err(DescriptionError::Missing { section: name, line, missing: "Opus at 48000/2" });
+    }
+    if socket.modality == Modality::Data {
+        return Ok(());
+    }
+    // Each section has to say it: WebRTC cores differ on the session's direction, and on what none means.
+    let missing = "a=sendrecv, a=sendonly, a=recvonly or a=inactive";
+    match (section.own.direction, socket.direction) {
+        (None, _) => Err(DescriptionError::Missing { section: name, line, missing }),
+        (Some(section_says), Some(socket_says)) if section_says != socket_says => {
+            Err(DescriptionError::Direction { section: name, line, section_says, socket_says })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The protocols of `m=`: always UDP, always DTLS (RFC 5764 section 8, RFC 8841 section 4).
+const RTP: &[&str] = &["UDP/TLS/RTP/SAVPF", "UDP/TLS/RTP/SAVP"];
+const SCTP: &[&str] = &["UDP/DTLS/SCTP"];
+
+/// Whom the media comes from, and by which way.
+fn check_transport(sdp: &Sdp<'_>, section: &Section<'_>, kind: SdpType) -> Result<(), DescriptionError> {
+    let (own, session) = (&section.own, &sdp.session);
+    // A section may leave to the tagged one of its bundle what is the same for all of them (RFC 8829 section 5.2.1).
+    let tagged = sdp.bundle().next().filter(|_| is_bundled(sdp, section)).and_then(|mid| sdp.section(mid));
+    let tagged = tagged.filter(|tagged| !is_rejected(sdp, tagged, kind));
+    let bundle = tagged.map_or(own, |tagged| &tagged.own);
+    let section_says = |has: fn(&Attributes<'_>) -> bool| has(own) || has(bundle);
+    let anyone_says = |has: fn(&Attributes<'_>) -> bool| section_says(has) || has(session);
+    for (is_there, missing) in [
+        (anyone_says(|place| place.ice_ufrag.is_some()), "a=ice-ufrag"),
+        (anyone_says(|place| place.ice_pwd.is_some()), "a=ice-pwd"),
+        (anyone_says(|place| place.fingerprint.is_some()), "a=fingerprint"),
+        // A data section has no RTCP.
+        (section.kind == "application" || section_says(|place| place.has_rtcp_mux), "a=rtcp-mux"),
+        (section_says(|place| place.setup.is_some()), "a=setup"),
     ] {
-        if section.value(attribute).is_none_or(str::is_empty) {
-            return Err(DescriptionError::Missing { mid, missing });
+        if !is_there {
+            return Err(DescriptionError::Missing { section: section.name(), line: section.line, missing });
         }
     }
-    if socket.modality != Modality::Data && section.value("rtcp-mux").is_none() {
-        return Err(DescriptionError::Missing { mid, missing: "a=rtcp-mux" });
-    }
-    if socket.modality == Modality::Audio && !section.values("rtpmap").any(is_opus) {
-        return Err(DescriptionError::Missing { mid, missing: "Opus at 48000/2" });
-    }
-    if !section.values("fingerprint").all(is_safe_fingerprint) {
-        return Err(DescriptionError::Fingerprint { mid });
-    }
-    check_setup(section, mid, kind)
+    Ok(())
 }
 
-fn check_setup(section: &Section<'_>, mid: u32, kind: SdpType) -> Result<(), DescriptionError> {
-    let known = ["active", "passive", "actpass", "holdconn"];
-    let said = section.value("setup").and_then(|said| known.into_iter().find(|known| *known == said));
-    match (kind, said.unwrap_or("?")) {
-        (SdpType::Offer, "actpass") | (SdpType::Answer, "active" | "passive") => Ok(()),
-        (_, setup) => Err(DescriptionError::Setup { mid, setup }),
+/// The role must fit wherever it is said, in a rejected section too: a WebRTC core may read the first that it finds.
+fn check_setup(section: &Section<'_>, kind: SdpType) -> Result<(), DescriptionError> {
+    match (kind, section.own.setup) {
+        (_, None) | (SdpType::Offer, Some(Setup::ActPass)) | (SdpType::Answer, Some(Setup::Active)) => Ok(()),
+        (_, Some(setup)) => {
+            Err(DescriptionError::Setup { section: section.name(), line: section.line, setup: setup.name() })
+        }
     }
 }
 
-/// `111 opus/48000/2` (RFC 7587 section 7).
-fn is_opus(rtpmap: &str) -> bool {
-    rtpmap.split_once(' ').is_some_and(|(_, codec)| codec.trim().eq_ignore_ascii_case("opus/48000/2"))
-}
-
-/// `sha-256 AB:CD:...`, with as many bytes as the hash has.
-fn is_safe_fingerprint(value: &str) -> bool {
-    let Some((hash, digest)) = value.split_once(' ') else { return false };
-    let bytes = match hash.to_ascii_lowercase().as_str() {
-        "sha-256" => 32,
-        "sha-384" => 48,
-        "sha-512" => 64,
-        _ => return false,
-    };
-    let is_byte = |part: &str| part.len() == 2 && part.bytes().all(|digit| digit.is_ascii_hexdigit());
-    digest.split(':').count() == bytes && digest.split(':').all(is_byte)
+/// Several sections share one transport: all are in the bundle, and none says another thing than the rest.
+fn check_one_transport(sdp: &Sdp<'_>, in_use: &[&Section<'_>]) -> Result<(), DescriptionError> {
+    let not_bundled = in_use.iter().find(|section| in_use.len() > 1 && !is_bundled(sdp, section));
+    if let Some(section) = not_bundled {
+        return Err(DescriptionError::NotBundled { section: section.name(), line: section.line });
+    }
+    let (mut ufrag, mut pwd, mut fingerprint) =
+        (sdp.session.ice_ufrag, sdp.session.ice_pwd, sdp.session.fingerprint);
+    for section in in_use {
+        for (said, own, what) in [
+            (&mut ufrag, section.own.ice_ufrag, "a=ice-ufrag"),
+            (&mut pwd, section.own.ice_pwd, "a=ice-pwd"),
+            (&mut fingerprint, section.own.fingerprint, "a=fingerprint"),
+        ] {
+            if own.is_some_and(|own| *said.get_or_insert(own) != own) {
+                let (section, line) = (section.name(), section.line);
+                return Err(DescriptionError::OtherTransport { section, line, what });
+            }
+        }
+    }
+    Ok(())
 }

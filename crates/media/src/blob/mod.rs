@@ -7,6 +7,7 @@
 mod description;
 mod microsoft;
 mod profile;
+mod sdp;
 
 use std::fmt;
 
@@ -20,6 +21,9 @@ use serde_json::Value;
 
 /// The longest blob that is read or made: 64 KiB.
 pub const MAX_BLOB_LEN: usize = 64 * 1024;
+
+/// The deepest nesting of arrays and objects that is read. Ours has three levels, Microsoft's two.
+pub const MAX_BLOB_DEPTH: usize = 32;
 
 /// What an application-hosted call says about its media.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +64,13 @@ pub enum BlobError {
         /// Its length in bytes.
         len: usize,
     },
-    /// It begins like JSON and is not.
+    /// Nested more deeply than [`MAX_BLOB_DEPTH`].
+    #[error("the media blob is nested more than {MAX_BLOB_DEPTH} deep, from byte {offset} on")]
+    TooDeep {
+        /// Where the bracket stands that is one too many, from 0.
+        offset: usize,
+    },
+    /// It is meant to be a JSON object and is none: it ends too early, or says that it is ours.
     #[error("the media blob is no JSON: line {line}, column {column}: {problem}")]
     NotJson {
         /// From 1.
@@ -71,8 +81,11 @@ pub enum BlobError {
         problem: &'static str,
     },
     /// A later profile of ours, or none that exists.
-    #[error("the media blob has a profile that this version does not know; it knows offhook/1")]
-    UnknownProfile,
+    #[error("the media blob has profile {profile:?}; this version knows offhook/1")]
+    UnknownProfile {
+        /// Its name, cut after 32 characters.
+        profile: String,
+    },
     /// A member is missing or of the wrong type.
     #[error("the media blob's {path}: {problem}")]
     Member {
@@ -84,7 +97,18 @@ pub enum BlobError {
     /// The session description does not do what the profile asks for.
     #[error("the media blob's description.sdp: {0}")]
     Description(#[from] DescriptionError),
-    /// An answer that does not fit its offer (RFC 3264).
+    /// An offer stands where an answer should, or the other way round.
+    #[error("an answer was to be made or checked, and the two media blobs are not an offer and an answer")]
+    NotAnAnswer,
+    /// The answer is to another session's offer.
+    #[error("the answer is to session {answer}, the offer is of {offer}")]
+    OtherSession {
+        /// What the answer says.
+        answer: MediaSessionId,
+        /// What the offer says.
+        offer: MediaSessionId,
+    },
+    /// A socket of the answer does not fit the offer's (RFC 3264).
     #[error("the answer's socket {socket} {problem}")]
     Mismatch {
         /// The socket.
@@ -92,6 +116,9 @@ pub enum BlobError {
         /// What does not fit.
         problem: &'static str,
     },
+    /// The answer's SDP has other media sections than the offer's, or another order (RFC 3264 section 6).
+    #[error("the answer's description.sdp does not have the media sections of the offer, in their order")]
+    OtherSections,
 }
 
 impl MediaBlob {
@@ -105,13 +132,15 @@ impl MediaBlob {
         sdp: &str,
     ) -> Result<Self, BlobError> {
         let description = SessionDescription { kind: SdpType::Offer, sdp: sdp.to_owned() };
-        OffhookBlob { media_session_id, sockets, description }.checked().map(Self::Offhook)
+        let offer = OffhookBlob { media_session_id, sockets, description }.checked()?;
+        Self::Offhook(offer).within_limit()
     }
 
     /// Answers `offer`.
     ///
     /// # Errors
-    /// As [`offer`](Self::offer); and when `sockets` are not those of the offer, in directions that fit.
+    /// As [`offer`](Self::offer); and when `sockets` and `sdp` do not answer the offer's
+    /// ([`OffhookBlob::check_answers`]).
     pub fn answer(
         offer: &OffhookBlob,
         sockets: Vec<SocketDescription>,
@@ -120,40 +149,83 @@ impl MediaBlob {
         let description = SessionDescription { kind: SdpType::Answer, sdp: sdp.to_owned() };
         let answer =
             OffhookBlob { media_session_id: offer.media_session_id, sockets, description }.checked()?;
-        answer.check_against(offer)?;
-        Ok(Self::Offhook(answer))
+        answer.check_answers(offer)?;
+        Self::Offhook(answer).within_limit()
     }
 
     /// Reads a blob.
     ///
+    /// Text that is no JSON, and JSON that is neither our profile nor the documented shape of Microsoft's, is
+    /// [`MediaBlob::Opaque`]. Two kinds of broken JSON are not: an object that ends too early, and text with
+    /// `"profile":"offhook/..` in it. Somebody meant those for us, and passing them on would hide what went wrong.
+    ///
     /// # Errors
-    /// When it is too long; when it begins as a JSON object and is none, or is nested too deeply; when it says that
-    /// it is ours and is not what the profile asks for. Text that is no JSON object is [`MediaBlob::Opaque`].
+    /// When the text is too long or nested too deeply, is broken JSON as above, or is ours and not what the profile
+    /// asks for.
     pub fn parse(text: &str) -> Result<Self, BlobError> {
         if text.len() > MAX_BLOB_LEN {
             return Err(BlobError::TooLong { len: text.len() });
         }
-        if !text.trim_start().starts_with('{') {
-            return Ok(Self::Opaque(OpaqueBlob(text.to_owned())));
-        }
-        // The reader stops at 128 levels, so that no nesting exhausts the stack.
-        let json: Value = serde_json::from_str(text).map_err(|error| not_json(&error))?;
-        if let Some(blob) = OffhookBlob::recognise(&json)? {
+        check_depth(text)?;
+        let json: Value = match serde_json::from_str(text) {
+            Ok(json) => json,
+            Err(error) if is_cut_object(text, &error) || claims_our_profile(text) => {
+                return Err(not_json(&error));
+            }
+            Err(_) => return Ok(Self::Opaque(OpaqueBlob(text.to_owned()))),
+        };
+        if let Some(blob) = OffhookBlob::recognise(&json, text)? {
             return Ok(Self::Offhook(blob));
         }
-        if let Some(blob) = MicrosoftBlob::recognise(&json, text) {
-            return Ok(Self::Microsoft(blob));
-        }
-        Ok(Self::Opaque(OpaqueBlob(text.to_owned())))
+        Ok(match MicrosoftBlob::recognise(json, text) {
+            Some(blob) => Self::Microsoft(blob),
+            None => Self::Opaque(OpaqueBlob(text.to_owned())),
+        })
+    }
+
+    /// A blob of our own making may be as long as one that is read.
+    fn within_limit(self) -> Result<Self, BlobError> {
+        let len = self.to_string().len();
+        if len > MAX_BLOB_LEN { Err(BlobError::TooLong { len }) } else { Ok(self) }
     }
 }
 
+/// Counts brackets before anything recurses over them. Text that does not begin as an object or array has none.
+fn check_depth(text: &str) -> Result<(), BlobError> {
+    if !text.trim_start().starts_with(['{', '[']) {
+        return Ok(());
+    }
+    let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
+    for (offset, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if in_string => is_escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string && depth == MAX_BLOB_DEPTH => {
+                return Err(BlobError::TooDeep { offset });
+            }
+            b'{' | b'[' if !in_string => depth += 1,
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_cut_object(text: &str, error: &serde_json::Error) -> bool {
+    error.is_eof() && text.trim_start().starts_with('{')
+}
+
+/// Whether `"profile":"offhook/` stands anywhere in text that is no JSON.
+fn claims_our_profile(text: &str) -> bool {
+    text.split("\"profile\"").skip(1).any(|rest| {
+        let value = rest.trim_start().strip_prefix(':');
+        value.is_some_and(|value| value.trim_start().starts_with("\"offhook/"))
+    })
+}
+
 fn not_json(error: &serde_json::Error) -> BlobError {
-    let problem = match error.classify() {
-        serde_json::error::Category::Eof => "it ends too early",
-        _ if error.to_string().starts_with("recursion limit") => "it is nested too deeply",
-        _ => "a syntax error",
-    };
+    let problem = if error.is_eof() { "it ends too early" } else { "a syntax error" };
     BlobError::NotJson { line: error.line(), column: error.column(), problem }
 }
 

@@ -17,9 +17,15 @@ const PROFILE: &str = "offhook/1";
 const PROFILE_FAMILY: &str = "offhook/";
 
 /// Sockets of one session: audio, ten videos, screen sharing and data, and some room.
-const MAX_SOCKETS: usize = 16;
+pub(super) const MAX_SOCKETS: usize = 16;
 
-/// A blob of profile offhook/1. Members that this version does not know are left out.
+/// Characters of an unknown profile's name that an error repeats.
+const MAX_QUOTED_PROFILE: usize = 32;
+
+/// What is wrong with a session's id.
+const NO_UUID: &str = "is no UUID";
+
+/// A blob of profile offhook/1. Members that this version does not know are ignored: a later version may add some.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OffhookBlob {
@@ -55,10 +61,10 @@ pub struct SocketDescription {
     /// Audio: the PCM at the sender's application. What is on the wire does not depend on it.
     #[serde(default, with = "audio_format", skip_serializing_if = "Option::is_none")]
     pub format: Option<AudioFormat>,
-    /// Audio: whether the mix of all speakers is wanted.
+    /// Audio: whether the mix of all speakers is wanted. Left out, it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mixed: Option<bool>,
-    /// Audio: how many speakers are wanted on streams of their own.
+    /// Audio: how many speakers are wanted on streams of their own. Left out, none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unmixed: Option<u8>,
     /// Video: codecs, the preferred one first.
@@ -96,12 +102,26 @@ pub enum MediaDirection {
 }
 
 impl MediaDirection {
-    fn sends(self) -> bool {
+    /// Whether media goes out.
+    pub const fn sends(self) -> bool {
         matches!(self, Self::SendOnly | Self::SendReceive)
     }
 
-    fn receives(self) -> bool {
+    /// Whether media comes in.
+    pub const fn receives(self) -> bool {
         matches!(self, Self::ReceiveOnly | Self::SendReceive)
+    }
+
+    /// The answer to `offered` of one who would like this direction: as much of it as the offer allows (RFC 3264
+    /// section 6.1).
+    #[must_use]
+    pub const fn answer_to(self, offered: Self) -> Self {
+        match (self.sends() && offered.receives(), self.receives() && offered.sends()) {
+            (true, true) => Self::SendReceive,
+            (true, false) => Self::SendOnly,
+            (false, true) => Self::ReceiveOnly,
+            (false, false) => Self::Inactive,
+        }
     }
 }
 
@@ -147,41 +167,63 @@ impl SocketDescription {
 }
 
 impl OffhookBlob {
-    /// The blob in `json`, if it says that it is ours.
-    pub(super) fn recognise(json: &Value) -> Result<Option<Self>, BlobError> {
+    /// The blob in `text`, if `json`, which is the same, says that it is ours.
+    pub(super) fn recognise(json: &Value, text: &str) -> Result<Option<Self>, BlobError> {
         match json.get("profile").and_then(Value::as_str) {
             Some(PROFILE) => {}
-            Some(profile) if profile.starts_with(PROFILE_FAMILY) => return Err(BlobError::UnknownProfile),
+            Some(profile) if profile.starts_with(PROFILE_FAMILY) => {
+                let profile = profile.chars().take(MAX_QUOTED_PROFILE).collect();
+                return Err(BlobError::UnknownProfile { profile });
+            }
             _ => return Ok(None),
         }
-        let blob: Self = serde_path_to_error::deserialize(json).map_err(|error| BlobError::Member {
-            path: error.path().to_string(),
-            problem: error.inner().to_string(),
-        })?;
+        // From the text once more: in `json` the last of two members with one name has won.
+        let Profiled { .. } = read(text)?;
+        let blob: Self = read(text)?;
         blob.checked().map(Some)
     }
 
     /// This blob, if its parts fit together.
     pub(super) fn checked(self) -> Result<Self, BlobError> {
-        let wrong =
-            |path: String, problem: &str| Err(BlobError::Member { path, problem: problem.to_owned() });
         if self.sockets.is_empty() || self.sockets.len() > MAX_SOCKETS {
-            return wrong("sockets".to_owned(), "between 1 and 16 are allowed");
+            return Err(wrong("sockets".to_owned(), "between 1 and 16 are allowed"));
         }
         for (index, socket) in self.sockets.iter().enumerate() {
             if self.sockets[..index].iter().any(|other| other.id == socket.id) {
-                return wrong(format!("sockets[{index}].id"), "is another socket's id too");
+                return Err(wrong(format!("sockets[{index}].id"), "is another socket's id too"));
             }
             if socket.direction.is_none() && socket.modality != Modality::Data {
-                return wrong(format!("sockets[{index}].direction"), "is missing");
+                return Err(wrong(format!("sockets[{index}].direction"), "is missing"));
             }
         }
-        description::check(&self)?;
+        description::check(self.description.kind, &self.description.sdp, &self.sockets)?;
         Ok(self)
     }
 
-    /// Whether this answers `offer` (RFC 3264 section 6).
-    pub(super) fn check_against(&self, offer: &Self) -> Result<(), BlobError> {
+    /// Checks that this blob answers `offer`: the same session, sockets and media sections, in directions that the
+    /// offer allows (RFC 3264 section 6).
+    ///
+    /// # Errors
+    /// What does not fit. Each blob has been checked on its own where it was parsed or made.
+    pub fn check_answers(&self, offer: &Self) -> Result<(), BlobError> {
+        if (offer.description.kind, self.description.kind) != (SdpType::Offer, SdpType::Answer) {
+            return Err(BlobError::NotAnAnswer);
+        }
+        if self.media_session_id != offer.media_session_id {
+            return Err(BlobError::OtherSession {
+                answer: self.media_session_id,
+                offer: offer.media_session_id,
+            });
+        }
+        self.check_sockets(offer)?;
+        if description::has_sections_of(&self.description.sdp, &offer.description.sdp)? {
+            Ok(())
+        } else {
+            Err(BlobError::OtherSections)
+        }
+    }
+
+    fn check_sockets(&self, offer: &Self) -> Result<(), BlobError> {
         let mismatch = |socket: SocketId, problem| Err(BlobError::Mismatch { socket: socket.0, problem });
         for offered in &offer.sockets {
             let Some(answered) = self.sockets.iter().find(|socket| socket.id == offered.id) else {
@@ -191,7 +233,7 @@ impl OffhookBlob {
                 return mismatch(offered.id, "has another modality than the offer's");
             }
             if let (Some(offered), Some(direction)) = (offered.direction, answered.direction)
-                && (direction.sends() && !offered.receives() || direction.receives() && !offered.sends())
+                && direction.answer_to(offered) != direction
             {
                 return mismatch(answered.id, "has a direction that the offer does not allow");
             }
@@ -202,16 +244,50 @@ impl OffhookBlob {
     }
 }
 
+fn wrong(path: String, problem: &str) -> BlobError {
+    BlobError::Member { path, problem: problem.to_owned() }
+}
+
+/// The blob's name for what it is, and nothing else of it.
+#[derive(Deserialize)]
+struct Profiled {
+    #[serde(rename = "profile")]
+    _profile: de::IgnoredAny,
+}
+
+fn read<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, BlobError> {
+    serde_path_to_error::deserialize(&mut serde_json::Deserializer::from_str(text))
+        .map_err(|error| member_error(error.path().to_string(), error.inner()))
+}
+
+/// What serde says, without the value that it found: that may be a key in the wrong place.
+fn member_error(path: String, error: &serde_json::Error) -> BlobError {
+    let said = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    let said = said.strip_suffix(&place).unwrap_or(&said);
+    for (kind, problem) in [("missing", "is missing"), ("duplicate", "stands there a second time")] {
+        let field = said.strip_prefix(kind).and_then(|rest| rest.strip_prefix(" field `")?.strip_suffix('`'));
+        if let Some(field) = field {
+            let path = if path == "." { field.to_owned() } else { format!("{path}.{field}") };
+            return wrong(path, problem);
+        }
+    }
+    match said.rsplit_once(", expected ") {
+        Some((_, expected)) => wrong(path, &format!("expected {expected}")),
+        None if said == NO_UUID => wrong(path, NO_UUID),
+        None => wrong(path, "cannot be read"),
+    }
+}
+
 impl fmt::Display for OffhookBlob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         #[derive(Serialize)]
-        struct Profiled<'a> {
+        struct Whole<'a> {
             profile: &'a str,
             #[serde(flatten)]
             blob: &'a OffhookBlob,
         }
-        let text =
-            serde_json::to_string(&Profiled { profile: PROFILE, blob: self }).map_err(|_| fmt::Error)?;
+        let text = serde_json::to_string(&Whole { profile: PROFILE, blob: self }).map_err(|_| fmt::Error)?;
         f.write_str(&text)
     }
 }
@@ -238,7 +314,7 @@ impl Serialize for MediaSessionId {
 impl<'de> Deserialize<'de> for MediaSessionId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Uuid::try_parse(&text).map(Self).map_err(|_| de::Error::custom("is no UUID"))
+        Uuid::try_parse(&text).map(Self).map_err(|_| de::Error::custom(NO_UUID))
     }
 }
 
@@ -268,6 +344,6 @@ mod audio_format {
     ) -> Result<Option<AudioFormat>, D::Error> {
         let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
         let known = AudioFormat::ALL.into_iter().find(|format| name(*format) == text);
-        known.map(Some).ok_or_else(|| de::Error::custom("is none of Pcm16K, Pcm24K, Pcm48K"))
+        known.map(Some).ok_or_else(|| de::Error::unknown_variant(&text, &["Pcm16K", "Pcm24K", "Pcm48K"]))
     }
 }
