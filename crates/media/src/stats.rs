@@ -75,7 +75,7 @@ counters! {
     send_underruns,
     /// Packets that the transport would not take.
     send_errors,
-    /// Datagrams of this session that were neither STUN, DTLS, RTP nor RTCP, or failed their checks.
+    /// Datagrams of this session that were of no protocol spoken here, and media that failed its checks.
     datagrams_rejected,
 }
 

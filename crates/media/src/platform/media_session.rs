@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{Engine, Seat, lock};
 use crate::blob::{
-    MediaBlob, MediaDirection, MediaSessionId, OffhookBlob, SdpType, SocketDescription, SocketId,
+    MediaBlob, MediaDirection, MediaSessionId, Modality, OffhookBlob, SdpType, SocketDescription, SocketId,
 };
 use crate::error::MediaError;
 use crate::frame::AudioFrame;
@@ -77,12 +77,13 @@ impl MediaSession {
         offer: &MediaBlob,
     ) -> Result<Self, MediaError> {
         let offer = described(offer, SdpType::Offer)?;
+        let answering = answering(offer, &settings.audio)?;
         let place = Place::take(engine)?;
         let now = engine.clock.now();
         let (transport, sdp) =
             RtcTransport::answer(&engine.core, now, place.address(), &offer.description.sdp)
                 .map_err(MediaError::Description)?;
-        let blob = MediaBlob::answer(offer, vec![audio_description(&settings.audio)], &sdp)?;
+        let blob = MediaBlob::answer(offer, vec![answering], &sdp)?;
         let mut this = Self::assemble(place, settings, transport, blob)?;
         this.begin()?;
         Ok(this)
@@ -135,10 +136,7 @@ impl MediaSession {
     /// then waits on for a better one.
     pub fn accept_answer(&mut self, answer: &MediaBlob) -> Result<(), MediaError> {
         let answer = described(answer, SdpType::Answer)?;
-        if answer.media_session_id != self.id() {
-            let problem = format!("answers session {}, this is {}", answer.media_session_id, self.id());
-            return Err(MediaError::MismatchedBlob { problem });
-        }
+        answer.check_answers(described(&self.blob, SdpType::Offer)?)?;
         let now = self.place.engine.clock.now();
         let pending =
             self.pending.as_mut().ok_or(MediaError::Misuse("the session has its answer already"))?;
@@ -252,6 +250,25 @@ fn described(blob: &MediaBlob, kind: SdpType) -> Result<&OffhookBlob, MediaError
         }
         MediaBlob::Microsoft(_) => Err(MediaError::ForeignBlob { kind: "Microsoft's media platform's" }),
         _ => Err(MediaError::ForeignBlob { kind: "of an unknown kind" }),
+    }
+}
+
+/// The answer to the one socket of `offer`: as much as it allows of hearing and speaking.
+fn answering(offer: &OffhookBlob, settings: &AudioSocketSettings) -> Result<SocketDescription, MediaError> {
+    let [offered] = &offer.sockets[..] else {
+        let problem = format!("offers {} sockets; this version carries one", offer.sockets.len());
+        return Err(MediaError::MismatchedBlob { problem });
+    };
+    match (offered.modality, offered.direction) {
+        (Modality::Audio, Some(direction)) => Ok(SocketDescription::audio(
+            offered.id,
+            MediaDirection::SendReceive.answer_to(direction),
+            settings.format,
+        )),
+        _ => {
+            let problem = "offers a socket that is not audio; this version carries audio only".to_owned();
+            Err(MediaError::MismatchedBlob { problem })
+        }
     }
 }
 

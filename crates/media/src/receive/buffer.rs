@@ -1,7 +1,9 @@
 //! The jitter buffer: a slab of packets by sequence number, and what to play at a tick.
 //!
-//! Sans-IO: packets and the time come in, a decision goes out. Nothing is allocated after the slots have grown to the
-//! size of the stream's packets.
+//! Sans-IO: packets and the time come in, a decision goes out. Nothing is allocated but once, when a stream turns out to
+//! have large packets.
+
+// Long because its tests play whole streams, letter by letter, and need the buffer's inside for it.
 
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use crate::units::{MediaSourceId, SampleRate, Ssrc};
 /// Packets that can wait: 1.28 s of 20 ms packets, above any delay that can be set.
 const SLOTS: usize = 64;
 
-/// Room for a 20 ms packet at 64 kb/s; a slot grows once when a stream has larger ones.
+/// Room for a 20 ms packet at 64 kb/s. The first larger one of a stream makes all slots grow, once and for good.
 const SLOT_LEN: usize = 160;
 
 /// Ticks for which the sound of late packets is made up before the stream counts as paused: longer, and the guess
@@ -153,6 +155,9 @@ impl JitterBuffer {
     }
 
     fn store(&mut self, place: u64, packet: &AudioPacket<'_>) {
+        if packet.payload.len() > self.slot(place).payload.capacity() {
+            self.grow();
+        }
         let slot = &mut self.slots[place as usize % SLOTS];
         slot.place = Some(place);
         slot.sender_time = packet.sender_time;
@@ -160,6 +165,13 @@ impl JitterBuffer {
         slot.source = packet.source;
         slot.payload.clear();
         slot.payload.extend_from_slice(packet.payload);
+    }
+
+    /// Gives every slot room for the largest packet: one by one, they would still be growing long after the start.
+    fn grow(&mut self) {
+        for Slot { payload, .. } in &mut self.slots {
+            payload.reserve_exact(opus::MAX_PACKET_LEN - payload.len());
+        }
     }
 
     fn restart(&mut self) {

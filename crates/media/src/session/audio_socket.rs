@@ -252,28 +252,37 @@ pub(crate) fn wait_at<R>(
     ready().map_or(Poll::Pending, Poll::Ready)
 }
 
+/// Wakes a thread that waits in [`block_until`].
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+thread_local! {
+    /// Made once a thread, not once a wait: threads wait for each frame.
+    static UNPARK_THIS: Waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+}
+
 /// Polls on this thread until ready or `deadline`; `false` when the deadline came first.
 fn block_until(
     clock: SystemClock,
     deadline: MediaInstant,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<bool, SocketClosed>>,
 ) -> Result<bool, SocketClosed> {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
+    UNPARK_THIS.with(|waker| {
+        let mut context = Context::from_waker(waker);
+        loop {
+            if let Poll::Ready(result) = poll(&mut context) {
+                return result;
+            }
+            let left = deadline.since(clock.now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            std::thread::park_timeout(left);
         }
-    }
-    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
-    let mut context = Context::from_waker(&waker);
-    loop {
-        if let Poll::Ready(result) = poll(&mut context) {
-            return result;
-        }
-        let left = deadline.since(clock.now());
-        if left.is_zero() {
-            return Ok(false);
-        }
-        std::thread::park_timeout(left);
-    }
+    })
 }

@@ -25,8 +25,10 @@ use crate::time::{MediaClock, MediaInstant};
 /// Longest time between two looks at a session, when nothing is due.
 const IDLE: std::time::Duration = std::time::Duration::from_secs(1);
 
+/// Datagrams that an outbox has room for from the start: the ticks of more than a second, should a worker be that late.
+const TRANSMITS: usize = 64;
+
 /// What a session wants done after it was called: the caller's buffer, used again for every call.
-#[derive(Default)]
 pub(crate) struct Outbox {
     /// Datagrams to send, in order.
     pub(crate) transmits: Vec<Transmit>,
@@ -35,6 +37,10 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self { transmits: Vec::with_capacity(TRANSMITS), doorbells: Vec::new() }
+    }
+
     fn press(&mut self, doorbell: &Arc<Doorbell>) {
         if doorbell.press() {
             self.doorbells.push(Arc::clone(doorbell));
@@ -108,10 +114,13 @@ impl<T: Transport> Session<T> {
         datagram: BytesMut,
         out: &mut Outbox,
     ) {
-        if self.transport.handle_datagram(now, from, datagram).is_err() {
+        let protocol = Protocol::of(&datagram);
+        let taken = self.transport.handle_datagram(now, from, datagram).is_ok();
+        let packets = self.drain(now, out);
+        // The core drops what fails its checks without a word; media that gave no packet has failed them.
+        if !taken || protocol == Protocol::None || protocol == Protocol::Rtp && packets == 0 {
             self.shared.stats.counters.datagrams_rejected.add(1);
         }
-        self.drain(now, out);
     }
 
     /// Does what is due at `now`: time-outs of the transport, and ticks. A late caller gets every tick it missed, so
@@ -127,6 +136,10 @@ impl<T: Transport> Session<T> {
             self.shared.stats.ledger.record(Stage::TickLateness, now.since(due));
             self.hear(due, clock, out);
             self.speak(clock, out);
+            if self.next_tick.is_some_and(|next| next <= now) {
+                // The core holds each payload until its datagram is taken: the ticks of a late caller would pile them up.
+                self.drain(now, out);
+            }
         }
         self.drain(now, out);
     }
@@ -162,7 +175,8 @@ impl<T: Transport> Session<T> {
         self.enter(MediaState::Closed, out);
     }
 
-    fn drain(&mut self, now: MediaInstant, out: &mut Outbox) {
+    /// Passes on what the transport has; returns how many packets of audio it had.
+    fn drain(&mut self, now: MediaInstant, out: &mut Outbox) -> usize {
         while let Some(event) = self.transport.poll_event() {
             match event {
                 TransportEvent::Connected => {
@@ -174,10 +188,13 @@ impl<T: Transport> Session<T> {
                 TransportEvent::Closed => self.enter(MediaState::Closed, out),
             }
         }
+        let mut packets = 0;
         while let Some(packet) = self.transport.poll_audio() {
             self.receiver.receive(&audio_packet(&packet));
+            packets += 1;
         }
         out.transmits.extend(std::iter::from_fn(|| self.transport.poll_transmit()));
+        packets
     }
 
     fn enter(&mut self, state: MediaState, out: &mut Outbox) {
@@ -226,6 +243,25 @@ impl<T: Transport> Session<T> {
             self.encode_out = Some(encode_out);
         } else {
             counters.send_errors.add(1);
+        }
+    }
+}
+
+/// What a datagram on a media port claims to be (RFC 7983 section 7, RFC 5761 section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Rtp,
+    /// STUN, DTLS or RTCP, which the core answers for.
+    Control,
+    None,
+}
+
+impl Protocol {
+    fn of(datagram: &[u8]) -> Self {
+        match datagram {
+            [0..=3 | 20..=63, ..] | [128..=191, 192..=223, ..] => Self::Control,
+            [128..=191, ..] => Self::Rtp,
+            _ => Self::None,
         }
     }
 }

@@ -29,6 +29,7 @@ use ::rtc::rtp_transceiver::rtp_sender::{
 use ::rtc::sansio::Protocol;
 use ::rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use bytes::BytesMut;
+use rtc_ice::mdns::MulticastDnsMode;
 use uuid::Uuid;
 
 use super::transport::{ReceivedAudio, Transmit, Transport, TransportError, TransportEvent};
@@ -140,6 +141,8 @@ impl RtcTransport {
             .with_answering_dtls_role(RTCDtlsRole::Client)
             .with_ice_connection_attempts(Some(ICE_CHECK_INTERVAL), Some(ICE_CHECKS))
             .with_include_loopback_candidate(true)
+            // A peer's candidate must not make us ask the local network who somebody is.
+            .with_multicast_dns_mode(MulticastDnsMode::Disabled)
             .with_mid_generator(move |_| mid.to_string())
             .build();
         let configuration = RTCConfigurationBuilder::new()

@@ -38,7 +38,7 @@ pub(crate) struct Worker<T> {
 
 impl<T: Transport> Worker<T> {
     pub(crate) fn new() -> Self {
-        Self { entries: Vec::new(), demux: Demux::default(), out: Outbox::default(), begun: 0 }
+        Self { entries: Vec::new(), demux: Demux::default(), out: Outbox::new(), begun: 0 }
     }
 
     /// Takes over a session that is reached by the ICE user name fragment `ufrag`.
