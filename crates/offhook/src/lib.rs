@@ -52,3 +52,8 @@ pub use offhook_media as media;
 pub use offhook_recording as recording;
 pub use offhook_signaling as signaling;
 pub use report::CallReport;
+
+/// The README's samples, which thereby compile and run.
+#[cfg(all(doctest, feature = "emulator"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -93,7 +93,7 @@ fn check_permissions(
         (false, _) => &["Calls.InitiateGroupCall.All"],
     };
     let granted = |permission: &&str| settings.permissions.iter().any(|granted| granted == *permission);
-    if !any_of.iter().any(|permission| granted(permission)) {
+    if !any_of.iter().any(granted) {
         return Err(GraphError::missing_permission(&any_of.join(" or ")));
     }
     if app_hosted && !granted(&"Calls.AccessMedia.All") {

@@ -1,0 +1,269 @@
+//! Two platforms over UDP on loopback, one call, media both ways.
+//!
+//! `rtc` allocates for each packet and our code must not, on one and the same thread: each allocation is put down to the
+//! one or the other by the calls that led to it. In the release profile, where these are known with fewer names, `rtc`'s
+//! are split by method only roughly.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::thread::{Builder, JoinHandle, Thread};
+use std::time::Duration;
+
+use offhook_media::{
+    AudioFormat, AudioSocket, AudioSocketSettings, MediaPlatform, MediaPlatformSettings, MediaSession,
+    MediaSessionSettings, OpusSettings,
+};
+
+use crate::calls::{Owner, owner};
+use crate::counting::{Deed, Event, record};
+use crate::speech;
+
+const FORMAT: AudioFormat = AudioFormat::Pcm48K;
+
+/// Makes the packets large, so that every block of memory that packets are cut from is used up and begun anew in the
+/// warm-up, and a few times more while it counts.
+const BITRATE: u32 = 256_000;
+
+const WARM_UP: u64 = 150;
+const FRAMES: u64 = 250;
+
+/// Ends a hang. Far above what the slowest machine needs for a frame.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn our_code_allocates_nothing_for_a_frame_on_its_way_over_the_wire() {
+    let (bot, peer) = (platform(), platform());
+    let (mut offering, mut answering) = connect(&bot, &peer);
+    let progress = Arc::new(Progress::new());
+    let mut threads = on_threads(offering.take_audio_socket().unwrap(), &progress);
+    threads.push(as_tasks(answering.take_audio_socket().unwrap(), &progress));
+
+    progress.wait_for(WARM_UP);
+    let (mut before, mut after) = ((0, 0), (0, 0));
+    let events = record(is_watched, || {
+        // Read in here, on a thread that is not watched, so that they are the packets of what is recorded.
+        before = packets(&offering, &answering);
+        progress.wait_for(progress.heard() + FRAMES);
+        after = packets(&offering, &answering);
+    });
+    progress.end();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+
+    let (sent, received) = (after.0 - before.0, after.1 - before.1);
+    assert!(
+        sent > FRAMES / 4 && received > FRAMES / 4,
+        "{sent} packets sent, {received} received: that was a call"
+    );
+    let tally = Tally::of(&events);
+    println!("{}", tally.report(sent, received));
+    assert!(tally.by_entry.values().any(|memory| memory.count > 0), "the media threads were watched");
+    assert!(
+        tally.not_rtcs.is_empty(),
+        "{} touches of the heap, the first:\n{}",
+        tally.not_rtcs.len(),
+        tally.not_rtcs[0]
+    );
+    // What was in `rtc`'s hands when the count began; a leak the other way would grow with the frames.
+    assert!(
+        tally.freed_from_before < FRAMES / 5,
+        "{} frees of what was there before",
+        tally.freed_from_before
+    );
+}
+
+fn platform() -> MediaPlatform {
+    MediaPlatform::start(MediaPlatformSettings::default().workers(1)).unwrap()
+}
+
+fn connect(bot: &MediaPlatform, peer: &MediaPlatform) -> (MediaSession, MediaSession) {
+    let audio =
+        AudioSocketSettings::default().format(FORMAT).encoder(OpusSettings::default().bitrate(BITRATE));
+    let settings = MediaSessionSettings::default().audio(audio);
+    let mut offering = bot.create_session(&settings).unwrap();
+    let answering = peer.answer_session(&settings, offering.blob()).unwrap();
+    offering.accept_answer(answering.blob()).unwrap();
+    (offering, answering)
+}
+
+/// Packets sent and received, of both ends together.
+fn packets(one: &MediaSession, other: &MediaSession) -> (u64, u64) {
+    let (one, other) = (one.stats().counters, other.stats().counters);
+    (one.packets_sent + other.packets_sent, one.packets_received + other.packets_received)
+}
+
+/// Media threads, bell threads, and the applications.
+fn is_watched(thread: &Thread) -> bool {
+    thread.name().is_some_and(|name| name.starts_with("offhook-") || name.starts_with("app-"))
+}
+
+/// How far the call has come, for the test to wait for.
+struct Progress {
+    /// Frames that each of the two applications has heard.
+    heard: [AtomicU64; 2],
+    test: Thread,
+    over: AtomicBool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        let heard = [AtomicU64::new(0), AtomicU64::new(0)];
+        Self { heard, test: std::thread::current(), over: AtomicBool::new(false) }
+    }
+
+    fn hear(&self, application: usize) {
+        self.heard[application].fetch_add(1, SeqCst);
+        self.test.unpark();
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.over.load(SeqCst)
+    }
+
+    fn end(&self) {
+        self.over.store(true, SeqCst);
+        self.test.unpark();
+    }
+
+    /// Frames that both have heard.
+    fn heard(&self) -> u64 {
+        self.heard.iter().map(|heard| heard.load(SeqCst)).min().unwrap()
+    }
+
+    fn wait_for(&self, frames: u64) {
+        while self.heard() < frames {
+            assert!(self.goes_on(), "an application has failed; it says why itself");
+            std::thread::park();
+        }
+    }
+}
+
+/// Ends the test when an application fails, which would otherwise be waited for.
+struct Running(Arc<Progress>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// An application of two threads: one speaks, one hears.
+fn on_threads(socket: AudioSocket, progress: &Arc<Progress>) -> Vec<JoinHandle<()>> {
+    let (mut listener, mut speaker) = socket.split();
+    let (speaks, hears) = (Running(Arc::clone(progress)), Running(Arc::clone(progress)));
+    let frames = speech(FORMAT);
+    let speaking = Builder::new().name("app-speaks".to_owned()).spawn(move || {
+        for frame in frames.iter().cycle().take_while(|_| speaks.0.goes_on()) {
+            speaker.send_blocking(frame, PATIENCE).unwrap();
+        }
+    });
+    let hearing = Builder::new().name("app-hears".to_owned()).spawn(move || {
+        while hears.0.goes_on() {
+            listener.receive_blocking(PATIENCE).unwrap().expect("a frame each 20 ms");
+            hears.0.hear(0);
+        }
+    });
+    vec![speaking.unwrap(), hearing.unwrap()]
+}
+
+/// An application of two tasks.
+fn as_tasks(socket: AudioSocket, progress: &Arc<Progress>) -> JoinHandle<()> {
+    let (mut listener, mut speaker) = socket.split();
+    let running = Running(Arc::clone(progress));
+    let frames = speech(FORMAT);
+    let tasks = move || {
+        let progress = &running.0;
+        let speaking = async {
+            for frame in frames.iter().cycle().take_while(|_| progress.goes_on()) {
+                speaker.send(frame).await.unwrap();
+            }
+        };
+        let hearing = async {
+            while progress.goes_on() {
+                listener.receive().await.unwrap();
+                progress.hear(1);
+            }
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { tokio::join!(speaking, hearing) });
+    };
+    Builder::new().name("app-tasks".to_owned()).spawn(tasks).unwrap()
+}
+
+#[derive(Clone, Copy, Default)]
+struct Memory {
+    count: u64,
+    bytes: usize,
+}
+
+/// What was done to the heap, by whose memory it is.
+#[derive(Default)]
+struct Tally {
+    /// What `rtc` allocated, by the method of ours that called it.
+    by_entry: HashMap<String, Memory>,
+    /// Everything that was not for `rtc`, in words.
+    not_rtcs: Vec<String>,
+    /// Frees on media threads of what was allocated before the count began. Whose it was is not known.
+    freed_from_before: u64,
+}
+
+impl Tally {
+    fn of(events: &[Event]) -> Self {
+        let mut tally = Self::default();
+        let mut alive = HashMap::new();
+        for event in events {
+            let owner = match event.deed {
+                Deed::Allocated => {
+                    let owner = owner(&event.calls);
+                    if let Owner::Rtc { entry } = &owner {
+                        let memory = tally.by_entry.entry(entry.clone()).or_default();
+                        (memory.count, memory.bytes) = (memory.count + 1, memory.bytes + event.bytes);
+                    }
+                    alive.insert(event.address, owner.clone());
+                    owner
+                }
+                // Wherever it is freed: often we drop what `rtc` gave us.
+                Deed::Freed => match alive.remove(&event.address) {
+                    Some(owner) => owner,
+                    None if on_media_thread(event) => {
+                        tally.freed_from_before += 1;
+                        continue;
+                    }
+                    None => Owner::Other,
+                },
+            };
+            if !matches!(owner, Owner::Rtc { .. }) {
+                let Event { deed, thread, bytes, calls, .. } = event;
+                tally
+                    .not_rtcs
+                    .push(format!("{owner:?}: {deed:?} {bytes} bytes on {:?} at\n{calls}", thread.name()));
+            }
+        }
+        tally
+    }
+
+    fn report(&self, sent: u64, received: u64) -> String {
+        let receiving = ["handle_datagram", "poll_audio"];
+        let sending = ["send_audio", "poll_transmit"];
+        let sum = |wanted: &dyn Fn(&str) -> bool, per: u64| {
+            let memories = self.by_entry.iter().filter(|(entry, _)| wanted(entry)).map(|(_, memory)| memory);
+            let (count, bytes) =
+                memories.fold((0, 0), |(count, bytes), memory| (count + memory.count, bytes + memory.bytes));
+            format!("{:.1} allocations and {:.0} bytes", count as f64 / per as f64, bytes as f64 / per as f64)
+        };
+        format!(
+            "rtc: {} per packet received, {} per packet sent, {} per packet for its timers, at {} kb/s\n\
+             ours: {} allocations and frees; {} frees of what was there before",
+            sum(&|entry| receiving.contains(&entry), received),
+            sum(&|entry| sending.contains(&entry), sent),
+            sum(&|entry| !receiving.contains(&entry) && !sending.contains(&entry), sent),
+            BITRATE / 1000,
+            self.not_rtcs.len(),
+            self.freed_from_before,
+        )
+    }
+}
+
+fn on_media_thread(event: &Event) -> bool {
+    event.thread.name().is_some_and(|name| name.starts_with("offhook-media-"))
+}
