@@ -95,6 +95,9 @@ impl CallbackReceiver {
     }
 
     /// A router that takes posts at `path`, such as `/callback`. To be merged into the bot's own server.
+    ///
+    /// # Panics
+    /// When `path` does not begin with a slash.
     pub fn router(&self, path: &str) -> Router {
         Router::new().route(path, post(receive)).with_state(Arc::clone(&self.inner))
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::auth::TokenError;
+use crate::http::retry::MONTHLY_LIMIT;
 use crate::http::{GraphError, TransportError};
 
 /// Whose fault an error is. The same four words in every crate of offhook.
@@ -46,7 +47,7 @@ pub enum CallsError {
         /// What happened on the way.
         source: TransportError,
     },
-    /// Graph answered with success and a body that is not what the API promises.
+    /// Graph answered with a body that is not what the API promises. A call that was to be created may exist nevertheless.
     #[error("{operation}: Graph's answer is not readable: {reason} (client-request-id {client_request_id})")]
     Unreadable {
         /// What was asked.
@@ -82,6 +83,8 @@ impl CallsError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
+            // Waiting cures throttling, but not a limit of the month.
+            Self::Refused { status: 429, error, .. } if error.code != MONTHLY_LIMIT => Fault::Service,
             Self::Refused { status, .. } if *status >= 500 || *status == 408 => Fault::Service,
             Self::Refused { .. } | Self::InvalidRequest { .. } | Self::InvalidSetting { .. } => Fault::Caller,
             Self::Unreadable { .. } => Fault::Service,

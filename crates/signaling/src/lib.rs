@@ -27,7 +27,7 @@
 //! | module | what it does | I/O and clocks |
 //! |---|---|---|
 //! | [`model`] | the API's resources; what is read is written back equal | none |
-//! | [`http`] | the seam to the network; when a request is tried again | `transport` |
+//! | [`http`] | the seam to the network; when a request is tried again | `transport`, `send` |
 //! | [`auth`] | our tokens for Graph, Graph's tokens for us | `source`, `verify` |
 //! | `client` | [`CallsClient`]: one method per request | through `http` |
 //! | [`track`] | [`CallTracker`](track::CallTracker): state that only moves forward | none |
@@ -35,7 +35,8 @@
 //! | `callback` | [`CallbackReceiver`]: an axum router | yes |
 //! | `call` | [`Calls`] and [`Call`]: handles, and the task behind each | yes |
 //!
-//! Arrows: `call`, `callback` -> {`client`, `track`, `registry`} -> `auth` -> `http`, `model`.
+//! Arrows: `call`, `callback` -> {`client`, `track`, `registry`} -> `auth` -> `http`, `model`. `error` and `redacted` may be
+//! used by all.
 //!
 //! Errors say whose fault they are ([`Fault`]) and keep Graph's code, message and request id ([`http::GraphError`]).
 //! Secrets, blobs, names and phone numbers are in no `Debug`, error or log ([`Redacted`]).

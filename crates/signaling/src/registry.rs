@@ -83,6 +83,16 @@ struct Entry {
     missed: Arc<AtomicBool>,
 }
 
+impl Entry {
+    /// Whether there was room for it.
+    fn offer(&self, notification: Verified<CommsNotification>) -> bool {
+        let Err(refused) = self.notifications.try_send(notification) else { return true };
+        self.missed.store(true, Ordering::Release);
+        // Once more: had the follower emptied the queue before the flag was set, nothing would wake it to see the flag.
+        self.notifications.try_send(refused.into_inner()).is_ok()
+    }
+}
+
 struct Held {
     id: CallId,
     notifications: Vec<Verified<CommsNotification>>,
@@ -155,13 +165,11 @@ impl Registry {
 impl Inner {
     fn deliver(&mut self, id: CallId, notification: Verified<CommsNotification>) {
         if let Some(entry) = self.followed.get(&id) {
-            match entry.notifications.try_send(notification) {
-                Ok(()) => self.stats.delivered += 1,
-                Err(_) => {
-                    entry.missed.store(true, Ordering::Release);
-                    self.stats.dropped += 1;
-                    tracing::warn!(call = %id, "a notification was dropped: the call's queue is full");
-                }
+            if entry.offer(notification) {
+                self.stats.delivered += 1;
+            } else {
+                self.stats.dropped += 1;
+                tracing::warn!(call = %id, "a notification was dropped: the call's queue is full");
             }
         } else if self.ended.contains(&id) {
             self.stats.late += 1;

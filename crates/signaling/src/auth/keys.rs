@@ -18,8 +18,10 @@ const MOST_KEYS: usize = 64;
 pub(crate) enum KeyPlan {
     /// Check with this key.
     Use(Arc<DecodingKey>),
-    /// Read the keys, then ask again.
+    /// Read the keys, then take what [`KeyCache::settled`] says.
     Fetch,
+    /// The keys are being read: wait for that.
+    Wait,
     /// No such key, and the keys were read too recently to ask again.
     Unknown,
     /// There are no keys, and reading them failed a moment ago.
@@ -32,6 +34,7 @@ pub(crate) struct KeyCache {
     keys: HashMap<String, Arc<DecodingKey>>,
     read_at: Option<Instant>,
     tried_at: Option<Instant>,
+    reading: bool,
 }
 
 impl KeyCache {
@@ -47,24 +50,39 @@ impl KeyCache {
         let may_try = age(self.tried_at).is_none_or(|age| age >= shortest_age);
         let is_old = age(self.read_at).is_none_or(|age| age >= longest_age);
         match self.keys.get(kid) {
-            // Old keys serve on while the service cannot be asked.
-            Some(key) if !is_old || !may_try => KeyPlan::Use(Arc::clone(key)),
-            Some(_) => KeyPlan::Fetch,
-            None if may_try => KeyPlan::Fetch,
+            // Old keys serve on while the service is asked, and while it cannot be asked.
+            Some(_) if !is_old || !may_try || self.reading => self.settled(kid),
+            None if self.reading => KeyPlan::Wait,
+            _ if may_try => KeyPlan::Fetch,
+            _ => self.settled(kid),
+        }
+    }
+
+    /// What the keys in hand say about `kid`, whatever their age.
+    pub(crate) fn settled(&self, kid: &str) -> KeyPlan {
+        match self.keys.get(kid) {
+            Some(key) => KeyPlan::Use(Arc::clone(key)),
             None if self.read_at.is_some() => KeyPlan::Unknown,
             None => KeyPlan::Unavailable,
         }
     }
 
-    /// The service is about to be asked.
+    /// The service is about to be asked. Followed by [`KeyCache::replace`] or [`KeyCache::failed`].
     pub(crate) fn trying(&mut self, now: Instant) {
         self.tried_at = Some(now);
+        self.reading = true;
+    }
+
+    /// The service gave no keys.
+    pub(crate) fn failed(&mut self) {
+        self.reading = false;
     }
 
     /// The service's keys, all of them: one that is no longer listed is no longer believed.
     pub(crate) fn replace(&mut self, keys: HashMap<String, Arc<DecodingKey>>, now: Instant) {
         self.keys = keys;
         self.read_at = Some(now);
+        self.reading = false;
     }
 }
 
@@ -108,6 +126,7 @@ mod tests {
         match cache.plan(kid, now, SHORTEST, LONGEST) {
             KeyPlan::Use(_) => "use",
             KeyPlan::Fetch => "fetch",
+            KeyPlan::Wait => "wait",
             KeyPlan::Unknown => "unknown",
             KeyPlan::Unavailable => "unavailable",
         }
@@ -131,13 +150,27 @@ mod tests {
         cache.replace(keys(&["a"]), start);
         assert_eq!(plan(&cache, "a", start + LONGEST), "fetch");
         cache.trying(start + LONGEST);
+        assert_eq!(plan(&cache, "a", start + LONGEST), "use", "while they are read");
+        cache.failed();
         assert_eq!(plan(&cache, "a", start + LONGEST), "use");
+    }
+
+    #[test]
+    fn who_comes_while_the_keys_are_read_waits_for_them() {
+        let (mut cache, start) = (KeyCache::default(), Instant::now());
+        cache.trying(start);
+        assert_eq!(plan(&cache, "a", start), "wait");
+        cache.replace(keys(&["a"]), start);
+        assert_eq!(plan(&cache, "a", start), "use");
+        cache.trying(start);
+        assert_eq!(plan(&cache, "b", start), "wait", "it may be the one that is new");
     }
 
     #[test]
     fn without_any_keys_nobody_is_called_unknown() {
         let (mut cache, start) = (KeyCache::default(), Instant::now());
         cache.trying(start);
+        cache.failed();
         assert_eq!(plan(&cache, "a", start), "unavailable");
     }
 

@@ -12,7 +12,8 @@ use url::Url;
 use super::token::{Plan, TokenCache};
 use super::{Credentials, TokenError};
 use crate::http::retry::{self, Repeat, RetryPolicy};
-use crate::http::{Request, Response, Transport};
+use crate::http::send::send_repeated;
+use crate::http::{Request, Response, Transport, TransportError};
 use crate::redacted::Redacted;
 
 /// Longest life that a token is believed to have. Entra's live for 60 to 90 minutes; a larger number is a mistake.
@@ -96,8 +97,12 @@ impl TokenSource {
     async fn ask(&self) -> Result<(Redacted<String>, Duration), TokenError> {
         // Asking for a token twice does no harm.
         let policy = RetryPolicy::default();
-        let answer = retry::send_repeated(&*self.transport, &policy, Repeat::Always, &self.request()).await;
-        read(&answer.map_err(|error| TokenError::NoAnswer(Arc::new(error)))?)
+        let answer = send_repeated(&*self.transport, &policy, Repeat::Always, &self.request()).await;
+        let answer = answer.map_err(|error| match error {
+            TransportError::TooLarge { .. } => TokenError::Unreadable("too long"),
+            error => TokenError::NoAnswer(Arc::new(error)),
+        });
+        read(&answer?)
     }
 
     fn request(&self) -> Request {

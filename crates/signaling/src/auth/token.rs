@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::redacted::Redacted;
 
-/// A token is renewed this long before it expires, so that no request waits for it...
+/// A token is renewed this long before it expires: one request waits for that, the others use the old one...
 const RENEW_AHEAD: Duration = Duration::from_secs(300);
 /// ...and is not used when less than this is left, since a request takes time to arrive.
 const LAST_USE: Duration = Duration::from_secs(30);

@@ -76,19 +76,27 @@ impl Caller {
 /// Checks callback tokens against the service's keys.
 pub struct CallbackVerifier {
     settings: CallerSettings,
+    keys: Arc<ServiceKeys>,
+}
+
+/// The service's keys, and how they are read.
+struct ServiceKeys {
+    metadata_url: Url,
     transport: Arc<dyn Transport>,
     cache: Mutex<KeyCache>,
     /// Held while the keys are read, so that a burst of callbacks reads them once.
-    reading: tokio::sync::Mutex<()>,
+    reading: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl CallbackVerifier {
     /// A verifier that has read no keys yet; the first callback makes it.
     pub fn new(settings: CallerSettings, transport: Arc<dyn Transport>) -> Self {
-        Self { settings, transport, cache: Mutex::default(), reading: tokio::sync::Mutex::default() }
+        let metadata_url = settings.metadata_url.clone();
+        let keys = ServiceKeys { metadata_url, transport, cache: Mutex::default(), reading: Arc::default() };
+        Self { settings, keys: Arc::new(keys) }
     }
 
-    /// Checks the value of an `Authorization` header.
+    /// Checks the value of an `Authorization` header. To be called inside a tokio runtime.
     ///
     /// # Errors
     /// Why the sender is not believed. The token itself is in no error.
@@ -106,29 +114,44 @@ impl CallbackVerifier {
         if let Some(decided) = decided(self.plan(kid)) {
             return decided;
         }
-        let _reading = self.reading.lock().await;
-        // Whoever had the lock before may have read them.
+        let turn = Arc::clone(&self.keys.reading).lock_owned().await;
+        // Whoever had the turn before may have read them.
         if let Some(decided) = decided(self.plan(kid)) {
             return decided;
         }
-        self.cache().trying(Instant::now());
-        match self.read_keys().await {
-            Ok(keys) => self.cache().replace(keys, Instant::now()),
-            Err(reason) => {
-                tracing::warn!(metadata_url = %self.settings.metadata_url, reason, "keys not read")
-            }
-        }
-        decided(self.plan(kid)).unwrap_or(Err(VerifyError::KeysUnavailable))
+        self.keys.cache().trying(Instant::now());
+        let keys = Arc::clone(&self.keys);
+        // On a task of its own: a caller who hangs up must not break off the reading that others wait for, and by hanging up
+        // again and again nobody makes it begin anew.
+        let reading = tokio::spawn(async move {
+            keys.renew().await;
+            drop(turn);
+        });
+        // It fails only by a panic of the transport or the end of the runtime; then there are no new keys.
+        let _ = reading.await;
+        decided(self.keys.cache().settled(kid)).unwrap_or(Err(VerifyError::KeysUnavailable))
     }
 
     fn plan(&self, kid: &str) -> KeyPlan {
         let CallerSettings { shortest_key_age, longest_key_age, .. } = self.settings;
-        self.cache().plan(kid, Instant::now(), shortest_key_age, longest_key_age)
+        self.keys.cache().plan(kid, Instant::now(), shortest_key_age, longest_key_age)
     }
+}
 
+impl ServiceKeys {
     fn cache(&self) -> std::sync::MutexGuard<'_, KeyCache> {
         // A panic elsewhere cannot leave the cache half changed: each of its methods ends before anything can fail.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn renew(&self) {
+        match self.read_keys().await {
+            Ok(keys) => self.cache().replace(keys, Instant::now()),
+            Err(reason) => {
+                tracing::warn!(metadata_url = %self.metadata_url, reason, "keys not read");
+                self.cache().failed();
+            }
+        }
     }
 
     async fn read_keys(&self) -> Result<std::collections::HashMap<String, Arc<DecodingKey>>, &'static str> {
@@ -136,12 +159,12 @@ impl CallbackVerifier {
         struct Metadata {
             jwks_uri: String,
         }
-        let metadata = self.get(self.settings.metadata_url.clone()).await?;
+        let metadata = self.get(self.metadata_url.clone()).await?;
         let metadata: Metadata =
             serde_json::from_slice(&metadata).map_err(|_| "metadata without jwks_uri")?;
         let address = Url::parse(&metadata.jwks_uri).map_err(|_| "jwks_uri is no URL")?;
         // Keys that came over a plain connection could be anybody's.
-        if address.scheme() != "https" && self.settings.metadata_url.scheme() == "https" {
+        if address.scheme() != "https" && self.metadata_url.scheme() == "https" {
             return Err("jwks_uri is not https");
         }
         keys::read_key_set(&self.get(address).await?).ok_or("no usable keys")
@@ -159,7 +182,7 @@ fn decided(plan: KeyPlan) -> Option<Result<Arc<DecodingKey>, VerifyError>> {
         KeyPlan::Use(key) => Some(Ok(key)),
         KeyPlan::Unknown => Some(Err(VerifyError::UnknownKey)),
         KeyPlan::Unavailable => Some(Err(VerifyError::KeysUnavailable)),
-        KeyPlan::Fetch => None,
+        KeyPlan::Fetch | KeyPlan::Wait => None,
     }
 }
 

@@ -41,7 +41,9 @@ impl Driver {
         let mut poll: Option<Poll> = None;
         let mut quiet_since = Instant::now();
         while !self.tracker.snapshot().is_terminated() {
-            let due = self.tracker.poll_after(&self.cadence).map(|wait| quiet_since + wait);
+            // A wait beyond the clock's end is no poll at all.
+            let wait = self.tracker.poll_after(&self.cadence);
+            let due = wait.and_then(|wait| quiet_since.checked_add(wait));
             let polling = poll.is_some();
             let wake = due.unwrap_or(quiet_since);
             tokio::select! {
@@ -70,12 +72,12 @@ impl Driver {
             }
             self.tell();
         }
-        self.registry.leave(&self.tracker.snapshot().id);
     }
 
     fn obey(&mut self, command: Command) {
         match command {
             Command::HungUp => {
+                self.hear_what_waits();
                 self.tracker.hung_up(SystemTime::now());
             }
             Command::Gone => self.end(),
@@ -103,10 +105,15 @@ impl Driver {
 
     /// The call is over. What waits may say why.
     fn end(&mut self) {
+        self.hear_what_waits();
+        self.tracker.gone(SystemTime::now());
+    }
+
+    /// Applies what came before now and was not read yet.
+    fn hear_what_waits(&mut self) {
         while let Some(notification) = self.feed.try_next() {
             self.tracker.apply(SystemTime::now(), notification.as_ref());
         }
-        self.tracker.gone(SystemTime::now());
     }
 
     /// Publishes the snapshot, if it is another one.
@@ -119,6 +126,13 @@ impl Driver {
             }
             news
         });
+    }
+}
+
+/// However the task ends, by a panic of the transport too, the call can be followed again.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.registry.leave(&self.tracker.snapshot().id);
     }
 }
 

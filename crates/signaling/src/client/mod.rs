@@ -1,4 +1,4 @@
-//! [`CallsClient`]: the calls API, one method per request.
+//! [`CallsClient`]: requests to the calls API, one method each.
 
 mod builder;
 mod new_call;
@@ -16,7 +16,8 @@ use self::operations::{CREATE_CALL, DELETE_CALL, GET_CALL, Operation};
 use crate::auth::TokenSource;
 use crate::error::CallsError;
 use crate::http::retry::{self, RetryPolicy};
-use crate::http::{GraphError, Request, Response, Transport};
+use crate::http::send::send_repeated;
+use crate::http::{GraphError, Request, Response, Transport, TransportError};
 use crate::model::{Call, CallId, Field, ResourcePath};
 use crate::redacted::Redacted;
 
@@ -129,11 +130,15 @@ impl CallsClient {
     ) -> Result<Response, CallsError> {
         request.bearer(token);
         let answer =
-            retry::send_repeated(&*self.inner.transport, &self.inner.retry, operation.repeat, &request).await;
-        answer.map_err(|source| CallsError::NoAnswer {
-            operation: operation.name,
-            client_request_id: client_request_id.to_owned(),
-            source,
+            send_repeated(&*self.inner.transport, &self.inner.retry, operation.repeat, &request).await;
+        let client_request_id = client_request_id.to_owned();
+        answer.map_err(|source| match source {
+            TransportError::TooLarge { .. } => CallsError::Unreadable {
+                operation: operation.name,
+                reason: source.to_string(),
+                client_request_id,
+            },
+            source => CallsError::NoAnswer { operation: operation.name, client_request_id, source },
         })
     }
 }

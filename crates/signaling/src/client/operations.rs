@@ -1,4 +1,4 @@
-//! The table of requests: verb, path, and whether it may be sent twice. One row per operation of Graph's calls API.
+//! The table of requests: verb, path, and whether it may be sent twice. One row per operation that the client has.
 
 use reqwest::Method;
 use url::Url;

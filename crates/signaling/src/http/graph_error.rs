@@ -15,7 +15,7 @@ const DEPTH: usize = 8;
 pub struct GraphError {
     /// The most specific code: a calls code such as `7505` where there is one, else the outermost, else empty.
     pub code: String,
-    /// The message that belongs to it.
+    /// The message that belongs to it, or to the error around it.
     pub message: String,
     /// All codes, from the outermost in.
     pub codes: Vec<String>,
@@ -50,7 +50,8 @@ impl GraphError {
             self.codes.push(code.to_owned());
             if self.codes.len() == 1 || is_calls_code(code) {
                 self.code = code.to_owned();
-                self.message = text("message").unwrap_or_default().to_owned();
+                // A code without words leaves those of the error around it.
+                self.message = text("message").map_or(std::mem::take(&mut self.message), str::to_owned);
             }
         }
         for (name, kept) in [
@@ -130,6 +131,12 @@ mod tests {
         );
         assert_eq!(error.codes, ["UnknownError", "7503"]);
         assert_eq!(error.request_id.as_deref(), Some("r-2"));
+    }
+
+    #[test]
+    fn a_code_inside_without_words_leaves_those_around_it() {
+        let error = read(r#"{"error":{"code":"Forbidden","message":"No.","innerError":{"code":"7504"}}}"#);
+        assert_eq!((error.code.as_str(), error.message.as_str()), ("7504", "No."));
     }
 
     #[test]

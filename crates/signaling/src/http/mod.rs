@@ -1,7 +1,9 @@
-//! How requests leave the process: one seam ([`Transport`]), when they are tried again, and what a refusal says.
+//! How requests leave the process: one seam ([`Transport`]), when they are tried again (`retry` decides, `send` waits), and
+//! what a refusal says.
 
 mod graph_error;
 pub(crate) mod retry;
+pub(crate) mod send;
 mod transport;
 
 pub use graph_error::GraphError;

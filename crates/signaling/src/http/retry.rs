@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{GraphError, Response, Transport, TransportError};
+use super::{GraphError, Response, TransportError};
 
 /// Graph's code for "the application has made its calls of this month": waiting does not cure it.
-const MONTHLY_LIMIT: &str = "8529";
+pub(crate) const MONTHLY_LIMIT: &str = "8529";
 
 /// Whether a request may be sent twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl RetryPolicy {
         match outcome {
             // Never earlier than asked; up to a tenth later.
             Outcome::Answer { retry_after: Some(asked), .. } => {
-                (*asked <= self.longest_wait).then(|| asked.mul_f64(1.0 + chance / 10.0))
+                (*asked <= self.longest_wait).then(|| asked.saturating_add(asked.mul_f64(chance / 10.0)))
             }
             _ => {
                 let backoff =
@@ -105,24 +105,6 @@ pub(crate) fn retry_after(header: Option<&str>) -> Option<Duration> {
     let seconds: f64 = header?.trim().parse().ok()?;
     // Refuses negative, infinite and absurd numbers.
     Duration::try_from_secs_f64(seconds).ok()
-}
-
-/// Sends until the policy says no more. Returns the last answer.
-pub(crate) async fn send_repeated(
-    transport: &dyn Transport,
-    policy: &RetryPolicy,
-    repeat: Repeat,
-    request: &super::Request,
-) -> Result<Response, TransportError> {
-    let mut attempt = 1;
-    loop {
-        let answer = transport.send(request.clone()).await;
-        let outcome = Outcome::of(&answer);
-        let Some(wait) = policy.wait(repeat, attempt, &outcome, rand::random()) else { return answer };
-        tracing::debug!(?request, ?outcome, attempt, ?wait, "will be tried again");
-        tokio::time::sleep(wait).await;
-        attempt += 1;
-    }
 }
 
 #[cfg(test)]
@@ -176,6 +158,15 @@ mod tests {
             assert!(wait >= Duration::from_secs(10) && wait <= Duration::from_secs(11), "{wait:?}");
         }
         assert_eq!(policy.wait(Repeat::Always, 1, &asked(31), 0.0), None);
+    }
+
+    #[test]
+    fn who_waits_for_ever_survives_an_absurd_retry_after() {
+        let policy = RetryPolicy { longest_wait: Duration::MAX, ..RetryPolicy::default() };
+        let retry_after = retry_after(Some("18000000000000000000"));
+        assert!(retry_after.is_some());
+        let outcome = Outcome::Answer { status: 429, retry_after, monthly_limit: false };
+        assert!(policy.wait(Repeat::Always, 1, &outcome, 1.0) >= retry_after);
     }
 
     #[test]

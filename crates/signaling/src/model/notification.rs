@@ -99,43 +99,46 @@ impl CommsNotification {
 }
 
 impl<'de> Deserialize<'de> for CommsNotification {
+    /// A member that is not what it should be stays in `other` as it came: one strange notification must not take the others
+    /// of the same post with it.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// The same, before the address has told what the data is.
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Raw {
-            #[serde(rename = "@odata.type", default)]
-            odata_type: Field<String>,
-            #[serde(default)]
-            change_type: Field<Open<ChangeType>>,
-            #[serde(default)]
-            resource: Field<String>,
-            #[serde(default)]
-            resource_url: Field<String>,
-            #[serde(default)]
-            callback_uri: Field<String>,
-            #[serde(default)]
-            resource_data: Field<Value>,
-            #[serde(flatten)]
-            other: Other,
-        }
-        let raw = Raw::deserialize(deserializer)?;
-        let mut notification = Self {
-            odata_type: raw.odata_type,
-            change_type: raw.change_type,
-            resource: raw.resource,
-            resource_url: raw.resource_url,
-            callback_uri: raw.callback_uri,
-            resource_data: Field::Absent,
-            other: raw.other,
-        };
-        let part = notification.path().map(|path| path.part);
-        notification.resource_data = match raw.resource_data {
-            Field::Value(data) => Field::Value(ResourceData::read(data, part.as_ref())),
+        let mut members = Other::deserialize(deserializer)?;
+        let change_type = match take_text(&mut members, "changeType") {
+            Field::Value(text) => Field::Value(Open::from_text(&text)),
             Field::Null => Field::Null,
             Field::Absent => Field::Absent,
         };
+        let mut notification = Self {
+            odata_type: take_text(&mut members, "@odata.type"),
+            change_type,
+            resource: take_text(&mut members, "resource"),
+            resource_url: take_text(&mut members, "resourceUrl"),
+            callback_uri: take_text(&mut members, "callbackUri"),
+            resource_data: Field::Absent,
+            other: Other::default(),
+        };
+        // The address tells what the data is.
+        let part = notification.path().map(|path| path.part);
+        notification.resource_data = match members.remove("resourceData") {
+            Some(Value::Null) => Field::Null,
+            Some(data) => Field::Value(ResourceData::read(data, part.as_ref())),
+            None => Field::Absent,
+        };
+        notification.other = members;
         Ok(notification)
+    }
+}
+
+/// Takes a member out if it is text or null.
+fn take_text(members: &mut Other, name: &str) -> Field<String> {
+    match members.remove(name) {
+        Some(Value::String(text)) => Field::Value(text),
+        Some(Value::Null) => Field::Null,
+        Some(strange) => {
+            members.insert(name.to_owned(), strange);
+            Field::Absent
+        }
+        None => Field::Absent,
     }
 }
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::model::CallState;
 
-/// How long to wait for news before asking. Each poll that brings none doubles the wait, up to the longest.
+/// How long to wait for news before asking. While something is due, each poll that brings none doubles the wait, up to the
+/// longest. A wait of [`Duration::MAX`] is for ever.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PollCadence {
     /// While the call is being set up or ended, when something is due. Default 2 s; costs one `GET` each.

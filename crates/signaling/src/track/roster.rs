@@ -41,6 +41,7 @@ impl Roster {
 
     /// Takes what changed. Returns whether anything did.
     pub(super) fn update(&mut self, delta: &DeltaParticipants) -> bool {
+        let was_incomplete = self.incomplete;
         if let Some(sequence) = delta.sequence_number.value().and_then(Integer::get) {
             match self.sequence {
                 Some(last) if sequence <= last => return false,
@@ -54,7 +55,7 @@ impl Roster {
         for participant in delta.participants.items() {
             changed |= self.update_one(participant);
         }
-        changed || self.incomplete
+        changed || self.incomplete != was_incomplete
     }
 
     /// Takes one participant's change: joined, changed or removed.
@@ -128,8 +129,9 @@ mod tests {
     fn a_gap_is_told_until_a_whole_roster_closes_it() {
         let mut roster = Roster::default();
         roster.update(&delta(1, vec![participant("a", false)]));
-        roster.update(&delta(3, vec![participant("c", false)]));
+        assert!(roster.update(&delta(3, Vec::new())), "the gap is a change");
         assert!(roster.is_incomplete());
+        assert!(!roster.update(&delta(4, Vec::new())), "told once");
         roster.replace(&[participant("a", false), participant("b", false), participant("c", false)]);
         assert!(!roster.is_incomplete());
     }

@@ -226,7 +226,8 @@ impl CallTracker {
             ResourceData::Participants(everyone) => self.snapshot.roster.replace(everyone),
             ResourceData::Participant(one) => self.snapshot.roster.update_one(one),
             ResourceData::DeltaParticipants(deltas) => {
-                deltas.iter().fold(false, |changed, delta| self.snapshot.roster.update(delta) || changed)
+                // Each is taken, whether or not one before it changed anything.
+                deltas.iter().filter(|delta| self.snapshot.roster.update(delta)).count() > 0
             }
             ResourceData::Other(_) => return Applied::Unreadable,
             _ => return Applied::NotTracked,
@@ -247,6 +248,10 @@ impl CallTracker {
             history.pop_front();
         }
         history.push_back(StateChange { state, at: now, source });
+        if is_ending(state) && !is_ending(self.snapshot.state) {
+            // What was told of an earlier action, such as a transfer that failed, is not why the call ends.
+            self.snapshot.result_info = None;
+        }
         self.snapshot.state = state;
         self.snapshot.revision += 1;
         self.state_revision += 1;
@@ -281,6 +286,10 @@ impl CallTracker {
         self.snapshot.revision += u64::from(changed);
         if changed { Applied::Changed } else { Applied::Unchanged }
     }
+}
+
+const fn is_ending(state: CallState) -> bool {
+    matches!(state, CallState::Terminating | CallState::Terminated)
 }
 
 /// The state that a resource tells, if it tells one that means something.
