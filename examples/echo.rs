@@ -26,7 +26,7 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> support::Outcome {
     let arguments = Arguments::parse();
     let length = Duration::try_from_secs_f64(arguments.seconds)?;
     let script =

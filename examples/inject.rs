@@ -6,7 +6,6 @@
 
 mod support;
 
-use std::error::Error;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -28,11 +27,11 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> support::Outcome {
     let arguments = Arguments::parse();
-    let file = File::open(&arguments.audio)
-        .map_err(|error| format!("cannot open {}: {error}", arguments.audio.display()))?;
-    let sound = Sound::read_wav(file)?;
+    let unusable = |error: &dyn std::error::Error| format!("{}: {error}", arguments.audio.display());
+    let file = File::open(&arguments.audio).map_err(|error| unusable(&error))?;
+    let sound = Sound::read_wav(file).map_err(|error| unusable(&error))?;
     let (bot, emulator) = arguments.place.open(FarEndScript::new().keep_what_it_hears()).await?;
 
     let mut call =

@@ -6,7 +6,6 @@
 
 mod support;
 
-use std::error::Error;
 use std::time::Duration;
 
 use clap::Parser;
@@ -32,7 +31,7 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> support::Outcome {
     let arguments = Arguments::parse();
     let length = Duration::try_from_secs_f64(arguments.seconds)?;
     let (bot, emulator) = arguments.place.open(FarEndScript::new().say(Clip::speech().into())).await?;

@@ -38,7 +38,7 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> support::Outcome {
     let arguments = Arguments::parse();
     let speech = arguments.speech.as_ref().map_or_else(|| Ok(Clip::speech()), Clip::from_wav)?;
     let seconds = arguments.seconds.map(Duration::try_from_secs_f64).transpose()?;

@@ -1,11 +1,41 @@
 //! What the examples share: where the call is made. With no arguments, inside an emulator that they bring along.
 
 use std::error::Error;
+use std::fmt;
 use std::net::SocketAddr;
 
 use clap::Args;
 use offhook::emulator::{EmulatorSettings, FarEndScript, Meeting, User};
 use offhook::prelude::*;
+
+/// How an example ends. What went wrong is shown in words, with its causes, and not as Rust's `Debug`.
+pub(crate) type Outcome = Result<(), Failure>;
+
+/// What went wrong.
+pub(crate) struct Failure(Box<dyn Error>);
+
+impl<E: Into<Box<dyn Error>>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut said = self.0.to_string();
+        f.write_str(&said)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            // Some errors say their cause themselves.
+            if !said.contains(&text) {
+                write!(f, "\n  because: {text}")?;
+            }
+            (said, cause) = (text, error.source());
+        }
+        Ok(())
+    }
+}
 
 /// Any Graph, or an emulator of one's own.
 #[derive(Args)]

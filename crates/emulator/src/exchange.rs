@@ -105,6 +105,7 @@ impl Exchange {
                 far_ends.insert(id.clone(), far_end.clone());
             });
         }
+        tracing::info!(call = %id, "a bot calls");
         tokio::spawn(Arc::clone(self).watch_over(id.clone(), far_end));
         Ok((id, call))
     }
@@ -128,6 +129,7 @@ impl Exchange {
     }
 
     fn establish(&self, id: &CallId) {
+        tracing::info!(call = %id, "the call is established");
         let mut service = self.lock();
         let owed = service.calls.establish(id);
         if let Some(queue) = service.queues.get(id) {
@@ -149,16 +151,15 @@ impl Exchange {
     }
 
     async fn end_call(&self, id: &CallId, why: Ended) {
-        let queue = {
+        {
             let mut service = self.lock();
             let Some(owed) = service.calls.end(id, why) else { return };
-            let queue = service.queues.remove(id);
-            if let Some(queue) = &queue {
+            // Its task delivers what is owed, and ends with this, its last handle.
+            if let Some(queue) = service.queues.remove(id) {
                 queue.send(owed);
             }
-            queue
-        };
-        drop(queue);
+        }
+        tracing::info!(call = %id, ?why, "the call is over");
         let far_end = self.far_ends.borrow().get(id).cloned();
         if let Some(far_end) = far_end {
             far_end.hang_up().await;

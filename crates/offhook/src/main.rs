@@ -2,10 +2,17 @@
 
 mod command;
 
+use std::io::IsTerminal;
+
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+/// What is logged unless `OFFHOOK_LOG` says otherwise: of the WebRTC core only what is wrong.
+const LOG: &str = "error,offhook=info,offhook_emulator=info,offhook_media=info,offhook_signaling=info";
+
 /// Calling bots over Microsoft Graph: what helps to build and try them.
+///
+/// OFFHOOK_LOG sets what is logged, as in OFFHOOK_LOG=debug.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
 struct Cli {
@@ -21,8 +28,9 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    let filter = EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let filter = EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal());
+    log.with_writer(std::io::stderr).init();
     let done = match Cli::parse().command {
         #[cfg(feature = "emulator")]
         Command::Emulator(arguments) => command::emulator::run(arguments).await,

@@ -52,6 +52,9 @@ pub enum PeerError {
     /// Candidates were not gathered in time.
     #[error("the far end has no address to be reached at")]
     NoCandidates,
+    /// The connection is over, so nothing can be sent.
+    #[error("the far end's connection is over")]
+    Over,
     /// Its speech cannot be encoded.
     #[error("the far end's speech: {0}")]
     Clip(#[from] ClipError),
@@ -109,8 +112,9 @@ impl Peer {
             self.advance(FarEndState::SpeechFinished);
             return;
         };
-        if let Err(error) = self.speak(&clip, script.after).await {
-            tracing::warn!(%error, "a far end stopped speaking");
+        match self.speak(&clip, script.after).await {
+            Ok(()) | Err(PeerError::Over) => {}
+            Err(error) => tracing::warn!(%error, "a far end stopped speaking"),
         }
         self.advance(FarEndState::SpeechFinished);
         if script.after == AfterSpeech::HangUp {
@@ -168,7 +172,8 @@ impl Peer {
             csrc: self.source.iter().map(|source| source.0).collect(),
             ..Default::default()
         };
-        self.track.write_rtp(Packet { header, payload }).await?;
+        // The driver's error holds the packet, which is nobody's business.
+        self.track.write_rtp(Packet { header, payload }).await.map_err(|_| PeerError::Over)?;
         self.hearing.note_sent();
         Ok(())
     }
