@@ -27,8 +27,8 @@ pub(crate) struct TokenSource {
     timeout: Duration,
     transport: Arc<dyn Transport>,
     cache: Mutex<TokenCache>,
-    /// How the latest attempt ended, with its number: those who waited for it share its failure.
-    outcome: watch::Sender<(u64, Option<TokenError>)>,
+    /// How the latest attempt ended: those who waited for it share its failure.
+    outcome: watch::Sender<Option<TokenError>>,
 }
 
 impl TokenSource {
@@ -44,7 +44,7 @@ impl TokenSource {
             path.pop_if_empty().extend([credentials.tenant(), "oauth2", "v2.0", "token"]);
         }
         let scope = format!("{}/.default", graph.as_str().trim_end_matches('/'));
-        let (cache, outcome) = (Mutex::default(), watch::Sender::new((0, None)));
+        let (cache, outcome) = (Mutex::default(), watch::Sender::new(None));
         Self { credentials, endpoint, scope, timeout, transport, cache, outcome }
     }
 
@@ -60,7 +60,7 @@ impl TokenSource {
                 Plan::Fetch => return self.fetch().await,
                 Plan::Wait => {
                     if outcome.changed().await.is_ok()
-                        && let (_, Some(error)) = &*outcome.borrow()
+                        && let Some(error) = &*outcome.borrow()
                     {
                         return Err(error.clone());
                     }
@@ -132,10 +132,8 @@ impl Drop for Attempt<'_> {
                 None
             }
         };
-        self.source.outcome.send_modify(|(number, latest)| {
-            *number += 1;
-            *latest = error;
-        });
+        // Wakes whoever waits, whether it is another outcome or not.
+        self.source.outcome.send_replace(error);
     }
 }
 

@@ -1,8 +1,11 @@
 //! Notifications come late, twice and in any order, and never move a call back.
 
+use std::time::Duration;
+
 use CallState::{Established, Establishing, Hold, Terminated, TransferAccepted, Transferring};
 use offhook_signaling::model::CallState;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::states;
 use crate::support::{Ask, Bot, answer, eventually};
@@ -45,16 +48,20 @@ async fn late_doubled_and_reordered_notifications_never_move_a_call_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_read_that_a_notification_has_overtaken_does_not_undo_it() {
-    let bot = Bot::new();
-    let reading = bot.graph.hold_for(Ask::Get, answer(200, json!({"state": "establishing"})));
-    let call = bot.create().await;
-    bot.graph.asked(Ask::Get, 1).await;
-    bot.tell("updated", json!({"state": "established"})).await;
-    eventually("the state", call.established()).await.unwrap();
-    drop(reading);
-    bot.graph.describe(json!({"state": "established"}));
-    bot.graph.asked(Ask::Get, 2).await;
-    assert_eq!(states(&call.snapshot()), [Establishing, Established]);
+    for (read, told, expected) in
+        [("establishing", "established", Established), ("established", "transferring", Transferring)]
+    {
+        let bot = Bot::new();
+        let reading = bot.graph.hold_for(Ask::Get, answer(200, json!({"state": read})));
+        let call = bot.create().await;
+        bot.graph.asked(Ask::Get, 1).await;
+        bot.tell("updated", json!({"state": told})).await;
+        eventually("the state", call.established()).await.unwrap();
+        drop(reading);
+        bot.graph.describe(json!({"state": told}));
+        bot.graph.asked(Ask::Get, 2).await;
+        assert_eq!(states(&call.snapshot()), [Establishing, expected], "{read}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +74,9 @@ async fn a_read_settles_what_notifications_leave_in_doubt() {
         let call = bot.create().await;
         bot.tell("updated", json!({"state": "hold"})).await;
         bot.tell("updated", json!({"state": "established"})).await;
+        let since = Instant::now();
         bot.graph.asked(Ask::Get, 1).await;
+        assert!(since.elapsed() < Duration::from_secs(10), "not a minute later: {:?}", since.elapsed());
         bot.tell("deleted", json!({"state": "terminated"})).await;
         let ended = eventually("the end", call.terminated()).await;
         assert_eq!(states(&ended.snapshot), [&[Establishing], expected, &[Terminated]].concat(), "{truth}");

@@ -81,6 +81,7 @@ async fn an_answer_beyond_all_measure_is_given_up_and_not_asked_for_again() {
     let client = CallsClient::builder(credentials).authority(&address).graph_url(&address).build().unwrap();
     let error = soon("the answer", client.get_call(&CallId::from("call-1"))).await.unwrap_err();
     assert!(matches!(error, CallsError::Unreadable { .. }), "{error:?}");
+    assert!(error.to_string().contains("more than 8388608 bytes"), "{error}");
     assert_eq!((error.fault(), asked.load(Ordering::SeqCst)), (Fault::Service, 1));
 }
 
