@@ -297,7 +297,11 @@ impl Inner {
             Refusal::Unparsable(..) => (&self.counters.unparsable, StatusCode::BAD_REQUEST),
         };
         counter.fetch_add(1, Ordering::Relaxed);
-        tracing::warn!(%refusal, status = status.as_u16(), "callback refused");
+        // Anybody can post without a token, and must not set the pace of the log; the counters tell of it.
+        match refusal {
+            Refusal::Caller(_) => tracing::debug!(%refusal, status = status.as_u16(), "callback refused"),
+            _ => tracing::warn!(%refusal, status = status.as_u16(), "callback refused"),
+        }
         let mut response = status.into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
