@@ -3,7 +3,7 @@
 
 use std::net::UdpSocket;
 
-use offhook_media::blob::{BlobError, MediaBlob, OffhookBlob};
+use offhook_media::blob::{BlobError, MediaBlob, MediaDirection, OffhookBlob};
 use offhook_media::{
     AudioFormat, AudioFrame, MediaError, MediaPlatform, MediaPlatformSettings, MediaSessionSettings,
 };
@@ -101,4 +101,27 @@ async fn an_answer_that_does_not_fit_is_refused_and_a_better_one_is_taken() {
     offering.connected().await.unwrap();
     let again = offering.accept_answer(answering.blob()).unwrap_err();
     assert!(matches!(again, MediaError::Misuse(_)), "{again}");
+}
+
+#[tokio::test]
+async fn an_offer_is_answered_as_far_as_it_goes_and_refused_where_it_goes_too_far() {
+    let (bot, peer) = (platform(), platform());
+    let settings = MediaSessionSettings::default();
+    let offering = bot.create_session(&settings).unwrap();
+    let offer = profile(offering.blob());
+    for (offered, sdp, answered) in [
+        (MediaDirection::SendOnly, "a=sendonly", MediaDirection::ReceiveOnly),
+        (MediaDirection::ReceiveOnly, "a=recvonly", MediaDirection::SendOnly),
+    ] {
+        let mut narrow = offer.clone();
+        narrow.sockets[0].direction = Some(offered);
+        narrow.description.sdp = narrow.description.sdp.replace("a=sendrecv", sdp);
+        let answering = peer.answer_session(&settings, &MediaBlob::Offhook(narrow)).unwrap();
+        assert_eq!(profile(answering.blob()).sockets[0].direction, Some(answered), "to {offered:?}");
+    }
+    let mut wide = offer.clone();
+    wide.sockets.push(offer.sockets[0].clone());
+    let refused = peer.answer_session(&settings, &MediaBlob::Offhook(wide)).err().unwrap();
+    assert!(refused.to_string().contains("offers 2 sockets"), "{refused}");
+    assert_eq!(peer.stats().sessions, 0, "nothing is left of a session that was refused");
 }
