@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use super::open::{Open, graph_object, open_enum};
+use super::object::graph_object;
+use super::open::{Open, open_enum};
 use super::{
-    CallChainId, CallId, CallOptions, CallTranscriptionInfo, ChatInfo, IdentitySet, Integer,
-    InvitationParticipantInfo, MediaConfig, MeetingInfo, Modality, ParticipantId, ParticipantInfo,
-    ResultInfo, TenantId, ToneInfo,
+    ApplicationMetadata, AudioRoutingGroup, CallChainId, CallId, CallOptions, CallTranscriptionInfo,
+    ChatInfo, CommsOperation, ContentSharingSession, IdentitySet, Integer, InvitationParticipantInfo,
+    MediaConfig, MeetingInfo, Modality, Participant, ParticipantId, ParticipantInfo, ResultInfo, TenantId,
+    ToneInfo,
 };
 use crate::redacted::Redacted;
 
@@ -174,7 +176,7 @@ graph_object! {
         /// The meeting.
         "meetingInfo" meeting_info: MeetingInfo,
         /// What the meeting allows (wire, seen only as null, not in the metadata).
-        "meetingCapability" meeting_capability: Value,
+        "meetingCapability" meeting_capability: Redacted<Value>,
         /// The bot's own roster id.
         "myParticipantId" my_participant_id: ParticipantId,
         /// Context of the call that this one replaces (wire, not in the metadata).
@@ -193,6 +195,16 @@ graph_object! {
         "toneInfo" tone_info: ToneInfo,
         /// Transcription of the call.
         "transcription" transcription: CallTranscriptionInfo,
+        /// Why a recorder was called (wire and pages, not in the metadata).
+        "applicationMetadata" application_metadata: Box<ApplicationMetadata>,
+        /// Who is in the call. Only when asked for with `$expand`.
+        "participants" participants: Vec<Participant>,
+        /// What is being done. Only when asked for with `$expand`.
+        "operations" operations: Vec<CommsOperation>,
+        /// Its private rooms for sound. Only when asked for with `$expand`.
+        "audioRoutingGroups" audio_routing_groups: Vec<AudioRoutingGroup>,
+        /// What is shown in it. Only when asked for with `$expand`.
+        "contentSharingSessions" content_sharing_sessions: Vec<ContentSharingSession>,
     }
 }
 

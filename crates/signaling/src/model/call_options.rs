@@ -1,6 +1,6 @@
 //! Options of a call: Graph's `callOptions` with its two subtypes, which add nothing to it but their names.
 
-use super::open::graph_object;
+use super::object::graph_object;
 
 graph_object! {
     /// Which notifications a call sends and how it treats the bot (Graph `callOptions`).

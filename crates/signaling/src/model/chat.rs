@@ -1,6 +1,6 @@
 //! The chat that a meeting belongs to.
 
-use super::open::graph_object;
+use super::object::graph_object;
 
 graph_object! {
     /// A meeting's chat (Graph `chatInfo`). Thread ids are case-sensitive.

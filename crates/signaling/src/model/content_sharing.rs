@@ -1,7 +1,7 @@
 //! Content sharing: someone shows a screen or a document.
 
 use super::ContentSharingSessionId;
-use super::open::graph_object;
+use super::object::graph_object;
 
 graph_object! {
     /// A content sharing session (Graph `contentSharingSession`, an open type).

@@ -80,6 +80,8 @@ macro_rules! id {
             }
         }
 
+        $crate::model::json::by_serde!($name);
+
         impl $crate::model::UnknownProperties for $name {
             fn collect_unknown(&self, _: &str, _: &mut Vec<String>) {}
         }
@@ -101,6 +103,10 @@ id! {
 id! {
     /// A content sharing session of a call.
     ContentSharingSessionId
+}
+id! {
+    /// An audio routing group of a call. Not a GUID in documented examples: `oneToOne`.
+    AudioRoutingGroupId
 }
 id! {
     /// What correlates all legs of one conversation.

@@ -1,6 +1,7 @@
 //! Modalities, directions, and the media streams of a participant.
 
-use super::open::{Open, graph_object, open_enum};
+use super::object::graph_object;
+use super::open::{Open, open_enum};
 
 open_enum! {
     /// A kind of media (Graph `modality`).

@@ -1,11 +1,6 @@
 //! Who hosts a call's media: the application, with a blob, or the service.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
-
-use super::open::graph_object;
-use super::{Other, UnknownProperties};
+use super::object::{graph_object, subtypes};
 use crate::redacted::Redacted;
 
 graph_object! {
@@ -45,61 +40,19 @@ graph_object! {
     }
 }
 
-/// Who hosts the media (Graph's abstract `mediaConfig`), by `@odata.type`.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum MediaConfig {
-    /// The application.
-    AppHosted(AppHostedMediaConfig),
-    /// The service.
-    ServiceHosted(ServiceHostedMediaConfig),
-    /// A type that this version does not know, kept as it came.
-    Unknown(Other),
-}
-
-impl From<AppHostedMediaConfig> for MediaConfig {
-    fn from(config: AppHostedMediaConfig) -> Self {
-        Self::AppHosted(config)
+impl MediaInfo {
+    /// What is at this address.
+    pub fn with_uri(uri: impl Into<String>) -> Self {
+        Self { uri: uri.into().into(), ..Self::new() }
     }
 }
 
-impl From<ServiceHostedMediaConfig> for MediaConfig {
-    fn from(config: ServiceHostedMediaConfig) -> Self {
-        Self::ServiceHosted(config)
-    }
-}
-
-impl Serialize for MediaConfig {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::AppHosted(config) => config.serialize(serializer),
-            Self::ServiceHosted(config) => config.serialize(serializer),
-            Self::Unknown(object) => object.serialize(serializer),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for MediaConfig {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let object = Other::deserialize(deserializer)?;
-        match object.type_name() {
-            Some("appHostedMediaConfig") => {
-                serde_json::from_value(Value::Object(object.0)).map(Self::AppHosted).map_err(D::Error::custom)
-            }
-            Some("serviceHostedMediaConfig") => serde_json::from_value(Value::Object(object.0))
-                .map(Self::ServiceHosted)
-                .map_err(D::Error::custom),
-            _ => Ok(Self::Unknown(object)),
-        }
-    }
-}
-
-impl UnknownProperties for MediaConfig {
-    fn collect_unknown(&self, path: &str, found: &mut Vec<String>) {
-        match self {
-            Self::AppHosted(config) => config.collect_unknown(path, found),
-            Self::ServiceHosted(config) => config.collect_unknown(path, found),
-            Self::Unknown(object) => object.collect_unknown(path, found),
-        }
+subtypes! {
+    /// Who hosts the media (Graph's abstract `mediaConfig`), by `@odata.type`.
+    pub enum MediaConfig {
+        /// The application.
+        AppHosted(AppHostedMediaConfig): AppHostedMediaConfig,
+        /// The service.
+        ServiceHosted(ServiceHostedMediaConfig): ServiceHostedMediaConfig,
     }
 }

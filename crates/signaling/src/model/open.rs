@@ -1,4 +1,4 @@
-//! Enumerations that the service may extend, numbers that it may spell as text, and the macros that declare models.
+//! Enumerations that the service may extend, and the macro that declares them.
 //!
 //! Case is not stable on the wire (`updated` and `Updated`, `running` and `Running`), and metadata grows members. So a
 //! member is read without regard to case, an unknown one is kept, and both are written back as they were read.
@@ -119,66 +119,6 @@ impl<'de, E: OpenEnum> Deserialize<'de> for Open<E> {
     }
 }
 
-/// A whole number that the service writes as a number or, in documented examples, as text.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Integer {
-    /// Written as a number.
-    Number(i64),
-    /// Written as text, which need not be a number.
-    Text(String),
-}
-
-impl Integer {
-    /// The number, unless it is text that is no number.
-    pub fn get(&self) -> Option<i64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.trim().parse().ok(),
-        }
-    }
-}
-
-impl From<i64> for Integer {
-    fn from(number: i64) -> Self {
-        Self::Number(number)
-    }
-}
-
-impl Serialize for Integer {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Number(number) => serializer.serialize_i64(*number),
-            Self::Text(text) => serializer.serialize_str(text),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Integer {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NumberOrText;
-        impl Visitor<'_> for NumberOrText {
-            type Value = Integer;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number, or one as text")
-            }
-
-            fn visit_i64<X: de::Error>(self, number: i64) -> Result<Integer, X> {
-                Ok(Integer::Number(number))
-            }
-
-            fn visit_u64<X: de::Error>(self, number: u64) -> Result<Integer, X> {
-                i64::try_from(number).map(Integer::Number).map_err(|_| X::custom("number beyond 64 bits"))
-            }
-
-            fn visit_str<X: de::Error>(self, text: &str) -> Result<Integer, X> {
-                Ok(Integer::Text(text.to_owned()))
-            }
-        }
-        deserializer.deserialize_any(NumberOrText)
-    }
-}
-
 /// Declares a Graph enumeration: `"wire name" Member`.
 macro_rules! open_enum {
     (
@@ -208,64 +148,6 @@ macro_rules! open_enum {
 }
 pub(crate) use open_enum;
 
-/// Declares a Graph object type: `"wire name" field: Type`, each a [`Field`](super::Field).
-///
-/// Adds `odata_type`, the catch-all `other`, `new()` (with the type's own `@odata.type`), `update_from` and the list of
-/// property names that the conformance tests read.
-macro_rules! graph_object {
-    (
-        $(#[$meta:meta])*
-        pub struct $name:ident: $odata_type:literal {
-            $( $(#[$field_meta:meta])* $wire:literal $field:ident: $type:ty, )*
-        }
-    ) => {
-        $(#[$meta])*
-        ///
-        /// Build one with `..Self::new()`, so that `@odata.type` is written.
-        #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-        pub struct $name {
-            /// `@odata.type` as it was read, or as [`Self::new`] sets it.
-            #[serde(rename = "@odata.type", default, skip_serializing_if = "crate::model::Field::is_absent")]
-            pub odata_type: $crate::model::Field<String>,
-            $(
-                $(#[$field_meta])*
-                #[serde(rename = $wire, default, skip_serializing_if = "crate::model::Field::is_absent")]
-                pub $field: $crate::model::Field<$type>,
-            )*
-            /// Properties that this version does not know.
-            #[serde(flatten)]
-            pub other: $crate::model::Other,
-        }
-
-        impl $name {
-            /// `@odata.type` of this type.
-            pub const ODATA_TYPE: &'static str = $odata_type;
-            /// Names on the wire of the properties that are typed here.
-            pub const PROPERTIES: &'static [&'static str] = &[ $( $wire, )* ];
-
-            /// An object with its `@odata.type` and nothing else.
-            pub fn new() -> Self {
-                Self { odata_type: Self::ODATA_TYPE.to_owned().into(), ..Self::default() }
-            }
-
-            /// Takes over what `newer` says; what it leaves out or nulls stays as it was.
-            pub fn update_from(&mut self, newer: &Self) {
-                self.odata_type.update_from(&newer.odata_type);
-                $( self.$field.update_from(&newer.$field); )*
-                self.other.update_from(&newer.other);
-            }
-        }
-
-        impl $crate::model::UnknownProperties for $name {
-            fn collect_unknown(&self, path: &str, found: &mut Vec<String>) {
-                found.extend(self.other.keys().map(|name| format!("{path}/{name}")));
-                $( self.$field.collect_unknown(&format!("{path}/{}", $wire), found); )*
-            }
-        }
-    };
-}
-pub(crate) use graph_object;
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -286,15 +168,5 @@ mod tests {
         let read: Open<CallState> = serde_json::from_str("\"levitating\"").unwrap();
         assert_eq!(read.known(), None);
         assert_eq!(serde_json::to_string(&read).unwrap(), "\"levitating\"");
-    }
-
-    #[test]
-    fn numbers_as_text_are_read_and_written_back_as_text() {
-        for (json, number) in [("200", Some(200)), ("\"200\"", Some(200)), ("\"x\"", None)] {
-            let read: Integer = serde_json::from_str(json).unwrap();
-            assert_eq!(read.get(), number, "{json}");
-            assert_eq!(serde_json::to_string(&read).unwrap(), json);
-        }
-        assert!(serde_json::from_str::<Integer>("18446744073709551615").is_err());
     }
 }

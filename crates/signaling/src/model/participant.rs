@@ -1,8 +1,10 @@
 //! Who is in a call: the roster, and who is invited to it.
 
-use super::open::{Integer, Open, graph_object};
+use super::number::Integer;
+use super::object::graph_object;
+use super::open::{Open, open_enum};
 use super::{
-    CallId, EndpointType, Identity, IdentitySet, MediaStream, Modality, ParticipantId, RecordingInfo,
+    CallId, EndpointType, Flags, Identity, IdentitySet, MediaStream, Modality, ParticipantId, RecordingInfo,
 };
 
 graph_object! {
@@ -64,13 +66,33 @@ graph_object! {
     }
 }
 
+open_enum! {
+    /// Why a participant does not see shared content (Graph `onlineMeetingContentSharingDisabledReason`).
+    pub enum OnlineMeetingContentSharingDisabledReason: "onlineMeetingContentSharingDisabledReason" {
+        /// It has a watermark, and their client cannot show one.
+        "watermarkProtection" WatermarkProtection,
+        /// Graph's stand-in for members that an old client could not know.
+        "unknownFutureValue" UnknownFutureValue,
+    }
+}
+
+open_enum! {
+    /// Why a participant does not see video (Graph `onlineMeetingVideoDisabledReason`).
+    pub enum OnlineMeetingVideoDisabledReason: "onlineMeetingVideoDisabledReason" {
+        /// It has a watermark, and their client cannot show one.
+        "watermarkProtection" WatermarkProtection,
+        /// Graph's stand-in for members that an old client could not know.
+        "unknownFutureValue" UnknownFutureValue,
+    }
+}
+
 graph_object! {
-    /// What a participant may not see (Graph `onlineMeetingRestricted`). Flags, seen as text.
+    /// What a participant may not see (Graph `onlineMeetingRestricted`).
     pub struct OnlineMeetingRestricted: "#microsoft.graph.onlineMeetingRestricted" {
-        /// Why content sharing is off: `watermarkProtection`.
-        "contentSharingDisabled" content_sharing_disabled: String,
-        /// Why video is off: `watermarkProtection`.
-        "videoDisabled" video_disabled: String,
+        /// Why they do not see shared content.
+        "contentSharingDisabled" content_sharing_disabled: Flags<OnlineMeetingContentSharingDisabledReason>,
+        /// Why they do not see video.
+        "videoDisabled" video_disabled: Flags<OnlineMeetingVideoDisabledReason>,
     }
 }
 

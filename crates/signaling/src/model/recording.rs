@@ -1,7 +1,8 @@
 //! Whether someone records.
 
 use super::IdentitySet;
-use super::open::{Open, graph_object, open_enum};
+use super::object::graph_object;
+use super::open::{Open, open_enum};
 
 open_enum! {
     /// Whether a call is recorded (Graph `recordingStatus`).

@@ -1,11 +1,12 @@
 //! What a notification carries: a call, a roster, an operation, a content sharing session.
 
-use serde::de::DeserializeOwned;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
+use super::json::FromJson;
 use super::{
-    Call, CallPart, CommsOperation, ContentSharingSession, DeltaParticipants, Participant, UnknownProperties,
+    Call, CallPart, CommsOperation, ContentSharingSession, DeltaParticipants, Participant,
+    ParticipantJoiningNotification, ParticipantLeftNotification, UnknownProperties,
 };
 use crate::redacted::Redacted;
 
@@ -27,6 +28,10 @@ pub enum ResourceData {
     ContentSharingSessions(Vec<ContentSharingSession>),
     /// One content sharing session.
     ContentSharingSession(ContentSharingSession),
+    /// Someone under a recording policy is about to join.
+    ParticipantJoining(Box<ParticipantJoiningNotification>),
+    /// Someone under a recording policy has left.
+    ParticipantLeft(Box<ParticipantLeftNotification>),
     /// Something that this version does not know, or that is not what it says it is. Kept as it came.
     Other(Redacted<Value>),
 }
@@ -36,23 +41,24 @@ impl ResourceData {
     ///
     /// Never fails: one strange resource must not take the other notifications of the same post with it.
     pub(crate) fn read(data: Value, part: Option<&CallPart>) -> Self {
-        let kind = Kind::of(&data, part);
-        let read = match kind {
-            Kind::Call => as_type(&data, Self::Call),
-            Kind::Participants => as_type(&data, Self::Participants),
-            Kind::Participant => as_type(&data, Self::Participant),
-            Kind::DeltaParticipants => as_type(&data, Self::DeltaParticipants),
-            Kind::Operation => as_type(&data, Self::Operation),
-            Kind::ContentSharingSessions => as_type(&data, Self::ContentSharingSessions),
-            Kind::ContentSharingSession => as_type(&data, Self::ContentSharingSession),
-            Kind::Other => None,
+        let read = match Kind::of(&data, part) {
+            Kind::Call => as_type(data, Self::Call),
+            Kind::Participants => as_type(data, Self::Participants),
+            Kind::Participant => as_type(data, Self::Participant),
+            Kind::DeltaParticipants => as_type(data, Self::DeltaParticipants),
+            Kind::Operation => as_type(data, Self::Operation),
+            Kind::ContentSharingSessions => as_type(data, Self::ContentSharingSessions),
+            Kind::ContentSharingSession => as_type(data, Self::ContentSharingSession),
+            Kind::ParticipantJoining => as_type(data, Self::ParticipantJoining),
+            Kind::ParticipantLeft => as_type(data, Self::ParticipantLeft),
+            Kind::Other => Err(data),
         };
-        read.unwrap_or_else(|| Self::Other(Redacted::new(data)))
+        read.unwrap_or_else(|strange| Self::Other(Redacted::new(strange)))
     }
 }
 
-fn as_type<T: DeserializeOwned>(data: &Value, make: impl FnOnce(T) -> ResourceData) -> Option<ResourceData> {
-    T::deserialize(data).ok().map(make)
+fn as_type<T: FromJson>(data: Value, make: impl FnOnce(T) -> ResourceData) -> Result<ResourceData, Value> {
+    T::from_json(data).map(make)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,6 +70,8 @@ enum Kind {
     Operation,
     ContentSharingSessions,
     ContentSharingSession,
+    ParticipantJoining,
+    ParticipantLeft,
     Other,
 }
 
@@ -89,6 +97,8 @@ impl Kind {
             ("deltaParticipants", true) => Self::DeltaParticipants,
             ("contentSharingSession", true) => Self::ContentSharingSessions,
             ("contentSharingSession", false) => Self::ContentSharingSession,
+            ("participantJoiningNotification", false) => Self::ParticipantJoining,
+            ("participantLeftNotification", false) => Self::ParticipantLeft,
             (name, false) if name.ends_with("Operation") => Self::Operation,
             _ => Self::Other,
         }
@@ -119,6 +129,8 @@ impl Serialize for ResourceData {
             Self::Operation(operation) => operation.serialize(serializer),
             Self::ContentSharingSessions(sessions) => sessions.serialize(serializer),
             Self::ContentSharingSession(session) => session.serialize(serializer),
+            Self::ParticipantJoining(joining) => joining.serialize(serializer),
+            Self::ParticipantLeft(left) => left.serialize(serializer),
             Self::Other(value) => value.serialize(serializer),
         }
     }
@@ -134,6 +146,8 @@ impl UnknownProperties for ResourceData {
             Self::Operation(operation) => operation.collect_unknown(path, found),
             Self::ContentSharingSessions(sessions) => sessions.collect_unknown(path, found),
             Self::ContentSharingSession(session) => session.collect_unknown(path, found),
+            Self::ParticipantJoining(joining) => joining.collect_unknown(path, found),
+            Self::ParticipantLeft(left) => left.collect_unknown(path, found),
             Self::Other(_) => found.push(path.to_owned()),
         }
     }

@@ -1,6 +1,8 @@
 //! Tones: what is pressed on a phone.
 
-use super::open::{Integer, Open, graph_object, open_enum};
+use super::number::Integer;
+use super::object::graph_object;
+use super::open::{Open, open_enum};
 
 open_enum! {
     /// A DTMF tone (Graph `tone`).

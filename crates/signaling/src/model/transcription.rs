@@ -1,6 +1,7 @@
 //! Transcription of a call.
 
-use super::open::{Open, graph_object, open_enum};
+use super::object::graph_object;
+use super::open::{Open, open_enum};
 
 open_enum! {
     /// Whether a call is transcribed (Graph `callTranscriptionState`).

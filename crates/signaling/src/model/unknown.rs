@@ -1,10 +1,8 @@
 //! Which properties of a resource this version does not know, as paths. Tests keep that list empty for documented JSON;
 //! an application can log it to learn that the service has moved on.
 
-use serde_json::Value;
-
-use super::open::{Integer, Open, OpenEnum};
-use super::{Field, Other};
+use super::open::{Open, OpenEnum};
+use super::{Decimal, Field, Flags, Integer, IsoDuration, Other};
 use crate::redacted::Redacted;
 
 /// Lists the properties that landed in a catch-all.
@@ -52,6 +50,10 @@ impl<E: OpenEnum> UnknownProperties for Open<E> {
     fn collect_unknown(&self, _: &str, _: &mut Vec<String>) {}
 }
 
+impl<E: OpenEnum> UnknownProperties for Flags<E> {
+    fn collect_unknown(&self, _: &str, _: &mut Vec<String>) {}
+}
+
 impl<T> UnknownProperties for Redacted<T> {
     fn collect_unknown(&self, _: &str, _: &mut Vec<String>) {}
 }
@@ -63,4 +65,5 @@ macro_rules! plain {
         })+
     };
 }
-plain!(String, bool, Integer, Value);
+// Not `serde_json::Value`: raw JSON may hold anything, so a property that is raw sits in a `Redacted`.
+plain!(String, bool, Decimal, Integer, IsoDuration);

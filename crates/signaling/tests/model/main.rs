@@ -3,3 +3,6 @@
 
 mod examples;
 mod junk;
+mod metadata;
+mod subtypes;
+mod survival;
