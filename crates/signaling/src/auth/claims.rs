@@ -6,12 +6,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::VerifyError;
-
-/// Issuers of callback tokens, by Graph's documentation and samples.
-const ISSUERS: [&str; 2] = ["https://api.botframework.com", "https://graph.microsoft.com"];
-/// Where the keys of those issuers are listed. The issuer in that document is another one: ordinary OpenID discovery,
-/// which compares the two, rejects Graph's callbacks.
-const METADATA: &str = "https://api.aps.skype.com/v1/.well-known/OpenIdConfiguration";
+use crate::cloud::Cloud;
 
 /// Who may call the bot back. Defaults are the global cloud's; other clouds and emulators have their own.
 #[derive(Clone, Debug)]
@@ -24,7 +19,8 @@ pub struct CallerSettings {
     pub metadata_url: Url,
     /// By how much the clocks may differ. Default 5 minutes, as in Microsoft's samples.
     pub leeway: Duration,
-    /// Unknown key ids make the keys be read again, at most this often. Default 30 s.
+    /// Unknown key ids make the keys be read again, at most this often; sooner, from a second on, where reading them failed.
+    /// Default 30 s.
     pub shortest_key_age: Duration,
     /// Keys are read again at this age. Default 2 h, as in Microsoft's samples.
     pub longest_key_age: Duration,
@@ -33,14 +29,23 @@ pub struct CallerSettings {
 impl CallerSettings {
     /// Graph's global cloud calling the application with this id.
     pub fn for_application(client_id: impl Into<String>) -> Self {
+        let cloud = Cloud::global();
+        let (.., issuers, metadata_url) = cloud.addresses();
         Self {
             audience: client_id.into(),
-            issuers: ISSUERS.map(str::to_owned).to_vec(),
-            metadata_url: Url::parse(METADATA).expect("the constant is a URL"),
+            issuers: issuers.to_vec(),
+            metadata_url: Url::parse(metadata_url).expect("the constant is a URL"),
             leeway: Duration::from_secs(300),
             shortest_key_age: Duration::from_secs(30),
             longest_key_age: Duration::from_secs(2 * 3600),
         }
+    }
+
+    /// Until when a token that says this is believed, since 1970, at most a day from `now`.
+    pub(crate) fn believed_until(&self, claims: &Claims, now: Duration) -> Duration {
+        let longest = now + Duration::from_secs(24 * 3600);
+        let until = Duration::try_from_secs_f64(claims.exp.unwrap_or_default()).unwrap_or(longest);
+        until.saturating_add(self.leeway).min(longest)
     }
 
     /// Checks what a token with a good signature says. `now` is seconds since 1970.

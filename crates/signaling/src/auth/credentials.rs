@@ -1,23 +1,30 @@
 //! What an application proves its identity with.
 
-use url::form_urlencoded;
-
+use super::{ClientCertificate, ManagedIdentity};
 use crate::error::CallsError;
 use crate::redacted::Redacted;
 
-/// How the application signs in: an Entra application in one tenant.
+/// How the application signs in: an Entra application, with a secret, a certificate, or an identity that Azure manages.
 ///
-/// `Debug` shows tenant and client id, never the secret.
+/// `Debug` shows tenant and client id, never a secret.
 #[derive(Clone, Debug)]
 pub struct Credentials {
-    tenant: String,
     client_id: String,
-    proof: Proof,
+    way: Way,
 }
 
+/// Who gives tokens for it.
 #[derive(Clone, Debug)]
-enum Proof {
-    ClientSecret(Redacted<String>),
+pub(crate) enum Way {
+    Authority { tenant: String, proof: Proof },
+    Azure(ManagedIdentity),
+}
+
+/// What the authority is shown.
+#[derive(Clone, Debug)]
+pub(crate) enum Proof {
+    Secret(Redacted<String>),
+    Certificate(ClientCertificate),
 }
 
 impl Credentials {
@@ -30,12 +37,47 @@ impl Credentials {
         client_id: impl Into<String>,
         secret: impl Into<Redacted<String>>,
     ) -> Self {
-        Self { tenant: tenant.into(), client_id: client_id.into(), proof: Proof::ClientSecret(secret.into()) }
+        let way = Way::Authority { tenant: tenant.into(), proof: Proof::Secret(secret.into()) };
+        Self { client_id: client_id.into(), way }
     }
 
-    /// The tenant.
-    pub fn tenant(&self) -> &str {
-        &self.tenant
+    /// An application with a certificate, whose key signs what it says and never leaves this machine. `tenant` as of
+    /// [`Credentials::client_secret`].
+    ///
+    /// ```no_run
+    /// use offhook_signaling::Credentials;
+    /// use offhook_signaling::auth::ClientCertificate;
+    ///
+    /// # fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (certificate, key) = (std::fs::read_to_string("bot.crt")?, std::fs::read_to_string("bot.key")?);
+    /// let certificate = ClientCertificate::from_pem(&certificate, &key)?;
+    /// let credentials = Credentials::certificate("contoso.onmicrosoft.com", "app id", certificate);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn certificate(
+        tenant: impl Into<String>,
+        client_id: impl Into<String>,
+        certificate: ClientCertificate,
+    ) -> Self {
+        let way = Way::Authority { tenant: tenant.into(), proof: Proof::Certificate(certificate) };
+        Self { client_id: client_id.into(), way }
+    }
+
+    /// An application whose identity Azure manages. Tokens are of the tenant that the identity is in.
+    ///
+    /// `client_id` is the application's id, which callbacks are addressed to; for a bot of the kind "user-assigned managed
+    /// identity" it is the identity's, to be given to [`ManagedIdentity::user_assigned`] as well.
+    pub fn managed_identity(client_id: impl Into<String>, identity: ManagedIdentity) -> Self {
+        Self { client_id: client_id.into(), way: Way::Azure(identity) }
+    }
+
+    /// The tenant. `None` for a managed identity, whose tenant is known to Azure.
+    pub fn tenant(&self) -> Option<&str> {
+        match &self.way {
+            Way::Authority { tenant, .. } => Some(tenant),
+            Way::Azure(_) => None,
+        }
     }
 
     /// The application's id: also the audience of the callbacks that it gets.
@@ -43,37 +85,35 @@ impl Credentials {
         &self.client_id
     }
 
+    /// The application's id, and who gives tokens for it.
+    pub(super) fn into_parts(self) -> (String, Way) {
+        (self.client_id, self.way)
+    }
+
     /// Refuses what cannot sign in.
-    pub(crate) fn check(&self) -> Result<(), CallsError> {
-        let shared = ["common", "organizations", "consumers"];
-        if shared.iter().any(|name| self.tenant.eq_ignore_ascii_case(name)) {
-            let rule =
-                "must be the tenant of the calls; `common` and its like get tokens that Graph refuses (7505)";
-            return Err(CallsError::InvalidSetting { setting: "tenant", rule });
-        }
-        if self.tenant.is_empty() || self.tenant.chars().all(|c| c == '.') {
-            return Err(CallsError::InvalidSetting {
-                setting: "tenant",
-                rule: "must be a tenant's id or domain name",
-            });
+    pub(super) fn check(&self) -> Result<(), CallsError> {
+        if let Some(tenant) = self.tenant() {
+            check_tenant(tenant)?;
         }
         if self.client_id.is_empty() {
             return Err(CallsError::InvalidSetting { setting: "client_id", rule: "must not be empty" });
         }
         Ok(())
     }
+}
 
-    /// The form that asks for a token with this scope (OAuth 2.0 client credentials, RFC 6749 section 4.4).
-    pub(crate) fn token_form(&self, scope: &str) -> Vec<u8> {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("grant_type", "client_credentials");
-        form.append_pair("client_id", &self.client_id);
-        form.append_pair("scope", scope);
-        match &self.proof {
-            Proof::ClientSecret(secret) => form.append_pair("client_secret", secret.expose()),
-        };
-        form.finish().into_bytes()
+fn check_tenant(tenant: &str) -> Result<(), CallsError> {
+    let invalid = |rule| Err(CallsError::InvalidSetting { setting: "tenant", rule });
+    let shared = ["common", "organizations", "consumers"];
+    if shared.iter().any(|name| tenant.eq_ignore_ascii_case(name)) {
+        return invalid(
+            "must be the tenant of the calls; `common` and its like get tokens that Graph refuses (7505)",
+        );
     }
+    if tenant.is_empty() || tenant.chars().all(|c| c == '.') {
+        return invalid("must be a tenant's id or domain name");
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -81,12 +121,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_secret_is_in_the_form_and_in_no_debug_output() {
-        let credentials = Credentials::client_secret("tenant", "app", "s&cret");
-        assert!(!format!("{credentials:?}").contains("s&cret"));
-        let form = String::from_utf8(credentials.token_form("https://graph.microsoft.com/.default")).unwrap();
-        assert!(form.contains("client_secret=s%26cret"), "{form}");
-        assert!(form.contains("grant_type=client_credentials"), "{form}");
+    fn the_secret_is_in_no_debug_output() {
+        let credentials = Credentials::client_secret("tenant", "app", "s3cret");
+        assert!(!format!("{credentials:?}").contains("s3cret"));
     }
 
     #[test]
@@ -95,5 +132,7 @@ mod tests {
             assert!(Credentials::client_secret(tenant, "app", "x").check().is_err(), "{tenant}");
         }
         assert!(Credentials::client_secret("contoso.onmicrosoft.com", "app", "x").check().is_ok());
+        let managed = Credentials::managed_identity("app", ManagedIdentity::of_machine());
+        assert!(managed.check().is_ok() && managed.tenant().is_none());
     }
 }

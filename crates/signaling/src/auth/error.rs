@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::Fault;
 use crate::http::TransportError;
 
-/// Why the authority gave no access token. Cheap to clone: all who waited for the same attempt get the same error.
+/// Why the authority, or Azure for a managed identity, gave no access token. Cheap to clone: all who waited for the same attempt get the same error.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
@@ -25,6 +25,9 @@ pub enum TokenError {
     /// No answer came from the authority.
     #[error("no answer from the authority: {0}")]
     NoAnswer(#[source] Arc<TransportError>),
+    /// The client assertion could not be signed with the certificate's key.
+    #[error("the client assertion could not be signed")]
+    NotSigned,
     /// The authority answered something else than a token.
     #[error("the authority's answer is no token: {0}")]
     Unreadable(&'static str),
@@ -35,7 +38,7 @@ impl TokenError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Refused { status, .. } if *status >= 500 || *status == 429 => Fault::Service,
-            Self::Refused { .. } => Fault::Caller,
+            Self::Refused { .. } | Self::NotSigned => Fault::Caller,
             Self::NoAnswer(_) => Fault::Environment,
             Self::Unreadable(_) => Fault::Service,
         }

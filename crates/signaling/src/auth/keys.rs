@@ -1,6 +1,7 @@
 //! The keys that callbacks are signed with: when to read them again. Pure: time comes in as an argument.
 //!
-//! Keys roll over without notice, so an unknown key id makes them be read again, but not at any stranger's pace.
+//! Keys roll over without notice, so an unknown key id makes them be read again, but not at any stranger's pace. Where they
+//! could not be read, the service is asked again soon, and then ever more rarely.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use serde_json::Value;
 
 /// Keys kept at most: the service lists a handful.
 const MOST_KEYS: usize = 64;
+/// From a failure to read the keys to the next attempt. It doubles with each further failure, up to the shortest age of keys.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// What to do about a key id.
 #[derive(Clone)]
@@ -34,6 +37,8 @@ pub(crate) struct KeyCache {
     keys: HashMap<String, Arc<DecodingKey>>,
     read_at: Option<Instant>,
     tried_at: Option<Instant>,
+    /// Attempts that failed since one last went well.
+    failures: u32,
     reading: bool,
 }
 
@@ -47,7 +52,9 @@ impl KeyCache {
         longest_age: Duration,
     ) -> KeyPlan {
         let age = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
-        let may_try = age(self.tried_at).is_none_or(|age| age >= shortest_age);
+        // A key in hand serves on when it is old, so there is no haste for its sake.
+        let pause = if self.keys.contains_key(kid) { shortest_age } else { self.pause(shortest_age) };
+        let may_try = age(self.tried_at).is_none_or(|age| age >= pause);
         let is_old = age(self.read_at).is_none_or(|age| age >= longest_age);
         match self.keys.get(kid) {
             // Old keys serve on while the service is asked, and while it cannot be asked.
@@ -55,6 +62,14 @@ impl KeyCache {
             None if self.reading => KeyPlan::Wait,
             _ if may_try => KeyPlan::Fetch,
             _ => self.settled(kid),
+        }
+    }
+
+    /// How long to wait from one attempt to the next.
+    fn pause(&self, shortest_age: Duration) -> Duration {
+        match self.failures.checked_sub(1) {
+            Some(doublings) => FIRST_PAUSE.saturating_mul(1 << doublings.min(16)).min(shortest_age),
+            None => shortest_age,
         }
     }
 
@@ -73,8 +88,10 @@ impl KeyCache {
         self.reading = true;
     }
 
-    /// The service gave no keys.
-    pub(crate) fn failed(&mut self) {
+    /// The service gave no keys. The pause begins now, not when it was asked: it may have taken its time.
+    pub(crate) fn failed(&mut self, now: Instant) {
+        self.tried_at = Some(now);
+        self.failures = self.failures.saturating_add(1);
         self.reading = false;
     }
 
@@ -82,6 +99,7 @@ impl KeyCache {
     pub(crate) fn replace(&mut self, keys: HashMap<String, Arc<DecodingKey>>, now: Instant) {
         self.keys = keys;
         self.read_at = Some(now);
+        self.failures = 0;
         self.reading = false;
     }
 }
@@ -151,8 +169,14 @@ mod tests {
         assert_eq!(plan(&cache, "a", start + LONGEST), "fetch");
         cache.trying(start + LONGEST);
         assert_eq!(plan(&cache, "a", start + LONGEST), "use", "while they are read");
-        cache.failed();
+        cache.failed(start + LONGEST);
         assert_eq!(plan(&cache, "a", start + LONGEST), "use");
+        assert_eq!(
+            plan(&cache, "a", start + LONGEST + SHORTEST - Duration::from_millis(1)),
+            "use",
+            "no haste"
+        );
+        assert_eq!(plan(&cache, "a", start + LONGEST + SHORTEST), "fetch");
     }
 
     #[test]
@@ -170,8 +194,29 @@ mod tests {
     fn without_any_keys_nobody_is_called_unknown() {
         let (mut cache, start) = (KeyCache::default(), Instant::now());
         cache.trying(start);
-        cache.failed();
+        cache.failed(start);
         assert_eq!(plan(&cache, "a", start), "unavailable");
+    }
+
+    #[test]
+    fn keys_that_could_not_be_read_are_asked_for_again_soon_and_then_ever_more_rarely() {
+        let (mut cache, mut now) = (KeyCache::default(), Instant::now());
+        for pause in [1, 2, 4, 8, 16, 30, 30].map(Duration::from_secs) {
+            cache.trying(now);
+            // The service took its time to say no.
+            now += Duration::from_secs(10);
+            cache.failed(now);
+            assert_eq!(plan(&cache, "a", now + pause - Duration::from_millis(1)), "unavailable", "{pause:?}");
+            now += pause;
+            assert_eq!(plan(&cache, "a", now), "fetch", "{pause:?}");
+        }
+        cache.trying(now);
+        cache.replace(keys(&["a"]), now);
+        assert_eq!(plan(&cache, "b", now + FIRST_PAUSE), "unknown", "it went well: no haste");
+        cache.trying(now + SHORTEST);
+        cache.failed(now + SHORTEST);
+        assert_eq!(plan(&cache, "b", now + SHORTEST), "unknown");
+        assert_eq!(plan(&cache, "b", now + SHORTEST + FIRST_PAUSE), "fetch", "it may be the new one");
     }
 
     #[test]

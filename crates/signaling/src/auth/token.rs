@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::redacted::Redacted;
 
-/// A token is renewed this long before it expires: one request waits for that, the others use the old one...
+/// A token is renewed this long before it expires, while the old one serves on...
 const RENEW_AHEAD: Duration = Duration::from_secs(300);
 /// ...and is not used when less than this is left, since a request takes time to arrive.
 const LAST_USE: Duration = Duration::from_secs(30);
@@ -16,7 +16,9 @@ const RENEWAL_PAUSE: Duration = Duration::from_secs(15);
 pub(crate) enum Plan {
     /// Use this token.
     Use(Redacted<String>),
-    /// Fetch one; everybody else waits or uses the old one meanwhile.
+    /// Use this token, and have the next one fetched meanwhile.
+    UseAndFetch(Redacted<String>),
+    /// Have one fetched, and wait for it.
     Fetch,
     /// Wait: someone else is fetching.
     Wait,
@@ -38,23 +40,22 @@ struct Held {
 }
 
 impl TokenCache {
-    /// What to do at `now`. After [`Plan::Fetch`], the caller owes [`TokenCache::fetched`] or [`TokenCache::failed`].
+    /// What to do at `now`. Who is told to fetch owes [`TokenCache::fetched`] or [`TokenCache::failed`].
     pub(crate) fn plan(&mut self, now: Instant) -> Plan {
         let usable = self.held.as_ref().filter(|held| now < held.unusable_at);
         let pausing = self.not_before.is_some_and(|until| now < until);
         match usable {
             Some(held) if now < held.renew_at || self.fetching || pausing => Plan::Use(held.token.clone()),
+            Some(held) => {
+                self.fetching = true;
+                Plan::UseAndFetch(held.token.clone())
+            }
             None if self.fetching => Plan::Wait,
-            _ => {
+            None => {
                 self.fetching = true;
                 Plan::Fetch
             }
         }
-    }
-
-    /// The token in hand, if it can still be used at `now`.
-    pub(crate) fn usable(&self, now: Instant) -> Option<Redacted<String>> {
-        self.held.as_ref().filter(|held| now < held.unusable_at).map(|held| held.token.clone())
     }
 
     /// A token came, good for `lifetime` from `now`.
@@ -90,6 +91,10 @@ mod tests {
         Plan::Use(token.into())
     }
 
+    fn renewal_of(token: &str) -> Plan {
+        Plan::UseAndFetch(token.into())
+    }
+
     #[test]
     fn one_fetches_and_the_others_wait() {
         let (mut cache, now) = (TokenCache::default(), Instant::now());
@@ -100,12 +105,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_renewed_ahead_by_one_caller_while_the_others_use_the_old_one() {
+    fn a_token_is_renewed_ahead_and_once_while_all_use_the_old_one() {
         let (mut cache, now) = (TokenCache::default(), Instant::now());
         cache.plan(now);
         cache.fetched(now, "a".into(), HOUR);
         assert_eq!(cache.plan(now + HOUR - RENEW_AHEAD - Duration::from_secs(1)), use_of("a"));
-        assert_eq!(cache.plan(now + HOUR - RENEW_AHEAD), Plan::Fetch);
+        assert_eq!(cache.plan(now + HOUR - RENEW_AHEAD), renewal_of("a"));
         assert_eq!(cache.plan(now + HOUR - RENEW_AHEAD), use_of("a"));
     }
 
@@ -126,10 +131,10 @@ mod tests {
         cache.plan(now);
         cache.fetched(now, "a".into(), HOUR);
         let renewal = now + HOUR - RENEW_AHEAD;
-        assert_eq!(cache.plan(renewal), Plan::Fetch);
+        assert_eq!(cache.plan(renewal), renewal_of("a"));
         cache.failed(renewal);
         assert_eq!(cache.plan(renewal), use_of("a"));
-        assert_eq!(cache.plan(renewal + RENEWAL_PAUSE), Plan::Fetch);
+        assert_eq!(cache.plan(renewal + RENEWAL_PAUSE), renewal_of("a"));
     }
 
     #[test]
@@ -149,7 +154,7 @@ mod tests {
         cache.plan(now);
         cache.fetched(now, "a".into(), Duration::from_secs(10));
         assert_eq!(cache.plan(now + Duration::from_secs(7)), use_of("a"));
-        assert_eq!(cache.plan(now + Duration::from_secs(8)), Plan::Fetch);
+        assert_eq!(cache.plan(now + Duration::from_secs(8)), renewal_of("a"));
         assert_eq!(cache.plan(now + Duration::from_secs(8)), use_of("a"));
     }
 }

@@ -59,12 +59,18 @@ impl Verified<CommsNotifications> {
 #[derive(Debug)]
 pub struct Caller {
     tenant: String,
+    believed_until: Duration,
 }
 
 impl Caller {
     /// The tenant that the token names.
     pub fn tenant(&self) -> &str {
         &self.tenant
+    }
+
+    /// Until when its token is believed, since 1970.
+    pub(crate) fn believed_until(&self) -> Duration {
+        self.believed_until
     }
 
     /// Marks what the caller posted as said by it.
@@ -105,9 +111,10 @@ impl CallbackVerifier {
         let kid = key_id(token)?;
         let key = self.key(&kid).await?;
         let claims = claims(token, &key)?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        self.settings.check(&claims, now)?;
-        Ok(Caller { tenant: claims.tid.unwrap_or_default() })
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.settings.check(&claims, since_1970.as_secs())?;
+        let believed_until = self.settings.believed_until(&claims, since_1970);
+        Ok(Caller { tenant: claims.tid.unwrap_or_default(), believed_until })
     }
 
     async fn key(&self, kid: &str) -> Result<Arc<DecodingKey>, VerifyError> {
@@ -119,7 +126,7 @@ impl CallbackVerifier {
         if let Some(decided) = decided(self.plan(kid)) {
             return decided;
         }
-        self.keys.cache().trying(Instant::now());
+        self.keys.cache().trying(now());
         let keys = Arc::clone(&self.keys);
         // On a task of its own: a caller who hangs up must not break off the reading that others wait for, and by hanging up
         // again and again nobody makes it begin anew.
@@ -134,7 +141,7 @@ impl CallbackVerifier {
 
     fn plan(&self, kid: &str) -> KeyPlan {
         let CallerSettings { shortest_key_age, longest_key_age, .. } = self.settings;
-        self.keys.cache().plan(kid, Instant::now(), shortest_key_age, longest_key_age)
+        self.keys.cache().plan(kid, now(), shortest_key_age, longest_key_age)
     }
 }
 
@@ -146,10 +153,10 @@ impl ServiceKeys {
 
     async fn renew(&self) {
         match self.read_keys().await {
-            Ok(keys) => self.cache().replace(keys, Instant::now()),
+            Ok(keys) => self.cache().replace(keys, now()),
             Err(reason) => {
                 tracing::warn!(metadata_url = %self.metadata_url, reason, "keys not read");
-                self.cache().failed();
+                self.cache().failed(now());
             }
         }
     }
@@ -175,6 +182,11 @@ impl ServiceKeys {
         let answer = self.transport.send(request).await.map_err(|_| "no answer")?;
         if answer.is_success() { Ok(answer.body) } else { Err("refused") }
     }
+}
+
+/// The runtime's clock, which a test may own.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
 }
 
 fn decided(plan: KeyPlan) -> Option<Result<Arc<DecodingKey>, VerifyError>> {

@@ -3,24 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::{Host, Url};
+use url::Url;
 
 use super::{CallsClient, Inner};
-use crate::auth::{Credentials, TokenSource};
+use crate::auth::{Credentials, TokenAsk, TokenSource};
+use crate::cloud::{Cloud, CloudFeature};
 use crate::error::CallsError;
+pub(crate) use crate::http::is_protected;
 use crate::http::{HttpTransport, RetryPolicy, Transport};
-
-/// Graph's global cloud.
-const GRAPH: &str = "https://graph.microsoft.com";
-/// The authority of the global cloud.
-const AUTHORITY: &str = "https://login.microsoftonline.com";
 
 /// Settings of a client. Defaults are the global cloud's.
 #[must_use = "a client is made by `build`"]
 pub struct CallsClientBuilder {
     credentials: Credentials,
-    graph: String,
-    authority: String,
+    cloud: Cloud,
     timeout: Duration,
     retry: RetryPolicy,
     transport: Option<Arc<dyn Transport>>,
@@ -40,8 +36,7 @@ impl CallsClient {
     pub fn builder(credentials: Credentials) -> CallsClientBuilder {
         CallsClientBuilder {
             credentials,
-            graph: GRAPH.to_owned(),
-            authority: AUTHORITY.to_owned(),
+            cloud: Cloud::global(),
             timeout: Duration::from_secs(30),
             retry: RetryPolicy::default(),
             transport: None,
@@ -51,16 +46,22 @@ impl CallsClient {
 }
 
 impl CallsClientBuilder {
-    /// Graph's address, without version. Default `https://graph.microsoft.com`. Also the scope of the token, so that
-    /// tokens do not cross clouds.
-    pub fn graph_url(mut self, url: impl Into<String>) -> Self {
-        self.graph = url.into();
+    /// Which Graph and which authority. Default [`Cloud::global`]. Takes back what the two setters below said before.
+    pub fn cloud(mut self, cloud: Cloud) -> Self {
+        self.cloud = cloud;
         self
     }
 
-    /// Address of the authority that issues tokens. Default `https://login.microsoftonline.com`.
+    /// Graph's address, without version. Default: the cloud's. Also the scope of the token, so that tokens do not cross
+    /// clouds.
+    pub fn graph_url(mut self, url: impl Into<String>) -> Self {
+        self.cloud = self.cloud.graph_url(url);
+        self
+    }
+
+    /// Address of the authority that issues tokens. Default: the cloud's.
     pub fn authority(mut self, url: impl Into<String>) -> Self {
-        self.authority = url.into();
+        self.cloud = self.cloud.authority_url(url);
         self
     }
 
@@ -92,19 +93,24 @@ impl CallsClientBuilder {
     /// Checks the settings and makes the client. Sends nothing.
     ///
     /// # Errors
-    /// [`CallsError::InvalidSetting`] with the rule; [`CallsError::HttpClient`] when TLS cannot be set up.
+    /// [`CallsError::InvalidSetting`] with the rule, also for a cloud without calls; [`CallsError::HttpClient`] when TLS
+    /// cannot be set up.
     pub fn build(self) -> Result<CallsClient, CallsError> {
-        self.credentials.check()?;
-        let graph = service_url("graph_url", &self.graph, self.allow_plain_http)?;
-        let authority = service_url("authority", &self.authority, self.allow_plain_http)?;
+        if let Some(rule) = self.cloud.lacks(CloudFeature::Calls) {
+            return Err(CallsError::InvalidSetting { setting: "cloud", rule });
+        }
+        let (graph, authority, ..) = self.cloud.addresses();
+        let graph = service_url("graph_url", graph, self.allow_plain_http)?;
+        let authority = service_url("authority", authority, self.allow_plain_http)?;
+        let ask = TokenAsk::new(self.credentials, &authority, &graph, self.allow_plain_http)?;
         let transport = match self.transport {
             Some(transport) => transport,
             None => Arc::new(HttpTransport::new().map_err(CallsError::HttpClient)?),
         };
-        let tokens =
-            TokenSource::new(self.credentials, &authority, &graph, self.timeout, Arc::clone(&transport));
+        let tokens = TokenSource::new(ask, self.timeout, Arc::clone(&transport));
         Ok(CallsClient {
             inner: Arc::new(Inner {
+                cloud: self.cloud,
                 graph,
                 tokens,
                 transport,
@@ -133,20 +139,24 @@ fn service_url(setting: &'static str, text: &str, allow_plain_http: bool) -> Res
     }
 }
 
-/// Whether what is sent there stays secret: https, or http that does not leave this machine, unless told otherwise.
-pub(crate) fn is_protected(url: &Url, allow_plain_http: bool) -> bool {
-    let local = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    url.scheme() == "https" || (url.scheme() == "http" && (local || allow_plain_http))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cloud_without_calls_is_refused_with_the_reason() {
+        let build = |cloud| {
+            CallsClient::builder(Credentials::client_secret("tenant", "app", "secret")).cloud(cloud).build()
+        };
+        let refused = build(Cloud::china()).map(|_| ());
+        let Err(CallsError::InvalidSetting { setting: "cloud", rule }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert!(rule.contains("no calls API"), "{rule}");
+        let client = build(Cloud::us_government_l5()).unwrap();
+        assert_eq!(client.cloud(), &Cloud::us_government_l5());
+        assert_eq!(client.inner.graph.as_str(), "https://dod-graph.microsoft.us/");
+    }
 
     #[test]
     fn secrets_do_not_leave_the_machine_unencrypted_unless_told() {

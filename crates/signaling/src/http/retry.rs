@@ -12,6 +12,8 @@ pub(crate) const MONTHLY_LIMIT: &str = "8529";
 pub(crate) enum Repeat {
     /// Doing it twice is doing it once: reading, ending a call, asking for a token.
     Always,
+    /// The same of the metadata service of a machine, which also answers 404 and 410 while it is updated.
+    AlwaysOfMachine,
     /// Only when it was certainly not processed. Creating a call has no documented idempotency key: twice may be two calls.
     IfNotProcessed,
 }
@@ -94,8 +96,11 @@ fn is_repeatable(repeat: Repeat, outcome: &Outcome) -> bool {
         (Outcome::Answer { monthly_limit: true, .. } | Outcome::Hopeless, _) => false,
         (Outcome::NotSent, _) => true,
         (Outcome::Answer { status: 429, .. }, _) => true,
-        (Outcome::Answer { status, .. }, Repeat::Always) => matches!(status, 408 | 500 | 502..=504),
-        (Outcome::NoAnswer, Repeat::Always) => true,
+        (Outcome::Answer { status: 404 | 410, .. }, Repeat::AlwaysOfMachine) => true,
+        (Outcome::Answer { status, .. }, Repeat::Always | Repeat::AlwaysOfMachine) => {
+            matches!(status, 408 | 500 | 502..=504)
+        }
+        (Outcome::NoAnswer, Repeat::Always | Repeat::AlwaysOfMachine) => true,
         (Outcome::Answer { .. } | Outcome::NoAnswer, Repeat::IfNotProcessed) => false,
     }
 }
@@ -134,6 +139,17 @@ mod tests {
             assert!(wait(&outcome).is_some(), "{outcome:?}");
         }
         for outcome in [answer(200), answer(400), answer(401), answer(403), answer(404), answer(501)] {
+            assert_eq!(wait(&outcome), None, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_machine_that_is_updated_is_asked_again() {
+        let wait = |outcome: &Outcome| RetryPolicy::default().wait(Repeat::AlwaysOfMachine, 1, outcome, 0.5);
+        for outcome in [answer(404), answer(410), answer(429), answer(500), Outcome::NoAnswer] {
+            assert!(wait(&outcome).is_some(), "{outcome:?}");
+        }
+        for outcome in [answer(400), answer(403)] {
             assert_eq!(wait(&outcome), None, "{outcome:?}");
         }
     }

@@ -8,12 +8,21 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, redirect};
+use tracing::Instrument;
 use url::Url;
 
 use crate::redacted::Redacted;
 
 /// Bytes of an answer that are read before it is given up as too large: a roster of a thousand is well below.
 const ANSWER_LIMIT: usize = 8 << 20;
+
+/// How long reaching the other end may take, which is part of the time for the whole exchange.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that has silently gone would make each request on it wait for its timeout. While requests wait on it, it is
+/// asked this often whether it is alive...
+const PING_INTERVAL: Duration = Duration::from_secs(10);
+/// ...and given up when it has not answered after this.
+const PING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A request that is ready to go.
 #[derive(Clone)]
@@ -108,7 +117,7 @@ pub trait Transport: Send + Sync + 'static {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>>;
 }
 
-/// HTTP by reqwest: TLS by rustls, connections reused, redirects not followed.
+/// HTTP by reqwest: TLS by rustls, connections reused, redirects not followed. Proxies as the environment says.
 #[derive(Clone, Debug)]
 pub struct HttpTransport {
     client: reqwest::Client,
@@ -123,7 +132,9 @@ impl HttpTransport {
         let builder = reqwest::Client::builder()
             // A token must not follow where an answer points.
             .redirect(redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10));
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT);
         builder.build().map(|client| Self { client }).map_err(|error| TransportError::NotSent(error.into()))
     }
 
@@ -160,6 +171,49 @@ impl HttpTransport {
 
 impl Transport for HttpTransport {
     fn send(&self, request: Request) -> BoxFuture<'_, Result<Response, TransportError>> {
-        Box::pin(self.exchange(request))
+        let span = tracing::debug_span!(
+            "http",
+            method = %request.method,
+            host = request.url.host_str(),
+            // Without the query.
+            path = request.url.path(),
+        );
+        Box::pin(self.exchange(request).instrument(span))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Answers each request on this connection, which stays open.
+    async fn answer(mut stream: TcpStream) {
+        let mut read = Vec::new();
+        while stream.read_buf(&mut read).await.is_ok_and(|read| read > 0) {
+            if read.ends_with(b"\r\n\r\n") {
+                read.clear();
+                stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").await.unwrap();
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn requests_share_a_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/x", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            answer(listener.accept().await.unwrap().0).await;
+        });
+        // Nobody answers a second connection, so a request on one would time out.
+        let transport = HttpTransport::new().unwrap();
+        for _ in 0..3 {
+            let request = Request::new(Method::GET, Url::parse(&url).unwrap(), Duration::from_secs(5));
+            let answer = transport.send(request).await.unwrap();
+            assert_eq!((answer.status, answer.body.as_slice()), (200, b"hi".as_slice()));
+        }
+        server.abort();
     }
 }

@@ -1,13 +1,18 @@
 //! Access tokens: fetched once for all, kept, renewed, and never shown.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use offhook_signaling::auth::TokenError;
+use offhook_signaling::auth::{ManagedIdentity, TokenError};
 use offhook_signaling::model::CallId;
-use offhook_signaling::{CallsClient, CallsError, Fault};
+use offhook_signaling::{CallsClient, CallsError, Credentials, Fault};
 use serde_json::{Value, json};
 
-use crate::support::{Ask, Graph, answer, client, eventually, not_sent, refusal, timed_out, with_header};
+use crate::support::{
+    APP, Ask, Graph, answer, client, eventually, not_sent, refusal, timed_out, with_header,
+};
 
 /// The tokens that requests of this kind came with.
 fn tokens_of(graph: &Graph, ask: Ask) -> Vec<String> {
@@ -33,6 +38,7 @@ async fn many_callers_at_once_fetch_one_token() {
     let fetching = graph.hold(Ask::Token);
     let mut callers = Box::pin(join_all((0..50).map(|_| get(&client))));
     assert!((&mut callers).now_or_never().is_none());
+    graph.asked(Ask::Token, 1).await;
     assert_eq!((graph.count(Ask::Token), graph.count(Ask::Get)), (1, 0));
     drop(fetching);
     let results = eventually("their answers", callers).await;
@@ -93,15 +99,95 @@ async fn a_failure_reaches_all_who_wait_for_the_token() {
 async fn a_caller_who_goes_away_while_fetching_does_not_leave_the_others_waiting() {
     let graph = Graph::new();
     let client = client(&graph).build().unwrap();
-    let _never = graph.hold(Ask::Token);
+    let fetching = graph.hold(Ask::Token);
     let mut first = Box::pin(get(&client));
     assert!((&mut first).now_or_never().is_none());
     let mut others = Box::pin(join_all((0..5).map(|_| get(&client))));
     assert!((&mut others).now_or_never().is_none());
-    drop(first);
+    graph.asked(Ask::Token, 1).await;
+    drop((first, fetching));
     let results = eventually("their answers", others).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
+    assert_eq!((graph.count(Ask::Token), graph.count(Ask::Get)), (1, 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_transport_that_panics_leaves_nobody_waiting() {
+    let graph = Graph::new();
+    graph.next(Ask::Token, not_sent());
+    let client = client(&graph).build().unwrap();
+    let panicking = graph.hold(Ask::Token);
+    graph.always(Ask::Token, || panic!("a transport of somebody else's"));
+    let mut caller = Box::pin(get(&client));
+    assert!((&mut caller).now_or_never().is_none());
+    graph.asked(Ask::Token, 2).await;
+    graph.next(Ask::Token, answer(200, json!({"access_token": "good", "expires_in": 3599})));
+    drop(panicking);
+    eventually("the answer", caller).await.unwrap();
+    assert_eq!(tokens_of(&graph, Ask::Get), ["Bearer good"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_renewal_while_the_old_token_is_good() {
+    let graph = Graph::new();
+    let client = client(&graph).build().unwrap();
+    get(&client).await.unwrap();
+    // Of its hour, four minutes are left.
+    tokio::time::advance(Duration::from_secs(3599 - 240)).await;
+    let renewal = graph.hold(Ask::Token);
+    for _ in 0..3 {
+        get(&client).now_or_never().expect("nobody waits").unwrap();
+        graph.asked(Ask::Token, 2).await;
+    }
+    assert_eq!(tokens_of(&graph, Ask::Get), ["Bearer token-1"; 4]);
+    drop(renewal);
+    tokio::time::advance(Duration::from_secs(1)).await;
+    get(&client).await.unwrap();
+    assert_eq!(tokens_of(&graph, Ask::Get)[4..], ["Bearer token-2"]);
     assert_eq!(graph.count(Ask::Token), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_fails_does_not_take_the_old_token_away_and_is_repeated_with_pauses() {
+    let graph = Graph::new();
+    let client = client(&graph).build().unwrap();
+    get(&client).await.unwrap();
+    tokio::time::advance(Duration::from_secs(3599 - 240)).await;
+    graph.always(Ask::Token, refused_token);
+    // Once a second for three minutes: the token is used until half a minute before its end.
+    for _ in 0..180 {
+        get(&client).now_or_never().expect("nobody waits").unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(tokens_of(&graph, Ask::Get).iter().all(|token| token == "Bearer token-1"));
+    let asked = graph.count(Ask::Token) - 1;
+    assert!((2..=180 / 15).contains(&asked), "asked {asked} times in three minutes");
+    // Then there is none, and everybody hears why.
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(matches!(get(&client).await, Err(CallsError::Token(TokenError::Refused { .. }))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_managed_identity_signs_in_where_azure_says() {
+    let graph = Graph::new();
+    let identity =
+        ManagedIdentity::of_app_service("http://127.0.0.1:41741/msi/token", "s3cret").user_assigned(APP);
+    let client = CallsClient::builder(Credentials::managed_identity(APP, identity));
+    let client = client.transport(Arc::clone(&graph) as _).build().unwrap();
+    graph.next(Ask::Token, answer(404, Value::Null));
+    get(&client).await.unwrap();
+    let requests = graph.requests(Ask::Token);
+    assert_eq!(requests.len(), 2, "a service that is being updated is asked again");
+    assert_eq!(requests[0].url.host_str(), Some("127.0.0.1"));
+    assert_eq!(requests[0].headers["x-identity-header"], "s3cret");
+    assert_eq!(tokens_of(&graph, Ask::Get), ["Bearer token-2"]);
+}
+
+#[test]
+fn a_managed_identity_that_answers_over_the_open_network_is_refused() {
+    let identity = ManagedIdentity::of_machine().endpoint("http://10.0.0.1/token");
+    let error = CallsClient::builder(Credentials::managed_identity(APP, identity)).build().unwrap_err();
+    assert!(matches!(error, CallsError::InvalidSetting { setting: "managed identity", .. }), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
