@@ -135,6 +135,15 @@ async fn notifications_about_no_call_and_about_unknown_calls_are_counted() {
 }
 
 #[tokio::test]
+async fn an_incoming_call_in_the_old_form_is_asked_for_in_the_new_one() {
+    let bot = Bot::new();
+    let old =
+        json!({"id": "1", "callState": "incoming", "participants": [{"originator": true}], "links": {}});
+    assert_eq!(bot.post(old.to_string()).await, StatusCode::NO_CONTENT);
+    assert_eq!((posts(&bot.receiver), bot.receiver.stats().legacy), ([0; 7], 1));
+}
+
+#[tokio::test]
 async fn connections_stay_open_unless_they_are_to_be_spread() {
     for (close, expected) in [(false, false), (true, true)] {
         let receiver = receiver(&Graph::new()).close_connections(close).build().unwrap();

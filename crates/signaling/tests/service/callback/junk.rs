@@ -74,12 +74,13 @@ proptest! {
         }
         runtime().block_on(async {
             let bot = Bot::new();
-            let expected = match CommsNotifications::from_slice(&body) {
-                Ok(_) => StatusCode::ACCEPTED,
-                Err(_) => StatusCode::BAD_REQUEST,
+            // Without any mark of Graph's it may also pass for the form from before Graph.
+            let expected: &[StatusCode] = match CommsNotifications::from_slice(&body) {
+                Ok(_) => &[StatusCode::ACCEPTED],
+                Err(_) => &[StatusCode::BAD_REQUEST, StatusCode::NO_CONTENT],
             };
-            prop_assert_eq!(bot.post(body).await, expected);
-            prop_assert_eq!(posts(&bot.receiver).iter().sum::<u64>(), 1);
+            prop_assert!(expected.contains(&bot.post(body).await));
+            prop_assert_eq!(posts(&bot.receiver).iter().sum::<u64>() + bot.receiver.stats().legacy, 1);
             Ok(())
         })?;
     }

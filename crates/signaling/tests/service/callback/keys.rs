@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use offhook_signaling::auth::{CallbackVerifier, CallerSettings, VerifyError};
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::posts;
 use crate::support::{
-    APP, Ask, Graph, Server, Signer, answer, claims, header, not_sent, receiver, soon, timed_out,
+    APP, Ask, Bot, Graph, Server, Signer, answer, claims, header, not_sent, receiver, soon, timed_out,
 };
 
 /// Posts with a token of this key, and gives the answer's status line.
@@ -54,6 +55,28 @@ async fn keys_that_cannot_be_read_are_not_the_callers_fault() {
         assert_eq!(post_by(&server, Signer::service()).await, "http/1.1 503 service unavailable");
         assert_eq!(posts(&receiver), [0, 0, 1, 0, 0, 0, 0]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_could_not_be_read_are_asked_for_again_soon_but_not_at_a_strangers_pace() {
+    let bot = Bot::new();
+    bot.graph.next(Ask::Metadata, timed_out());
+    bot.graph.next(Ask::Keys, answer(500, Value::Null));
+    let post = || bot.post(r#"{"value":[]}"#);
+    assert_eq!(post().await, StatusCode::SERVICE_UNAVAILABLE);
+    let (first, second) = (Duration::from_secs(1), Duration::from_secs(2));
+    for (pause, status) in [(first, StatusCode::SERVICE_UNAVAILABLE), (second, StatusCode::ACCEPTED)] {
+        let asked = bot.graph.count(Ask::Metadata);
+        tokio::time::advance(pause - Duration::from_millis(1)).await;
+        let stranger = bearer(Signer::stranger());
+        for _ in 0..20 {
+            assert_eq!(bot.post_as(&stranger, "{}").await, StatusCode::SERVICE_UNAVAILABLE);
+        }
+        assert_eq!(bot.graph.count(Ask::Metadata), asked, "before {pause:?} are over");
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(post().await, status, "after {pause:?}");
+    }
+    assert_eq!((bot.graph.count(Ask::Metadata), bot.graph.count(Ask::Keys)), (3, 2));
 }
 
 #[tokio::test]

@@ -1,10 +1,14 @@
 //! What the callback receiver does with posts.
 
+mod attacks;
 mod body;
 mod caller;
+mod joining;
 mod junk;
 mod keys;
+mod replay;
 mod secrets;
+mod server;
 
 use offhook_signaling::CallbackReceiver;
 

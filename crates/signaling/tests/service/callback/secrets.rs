@@ -1,45 +1,11 @@
 //! What must not be seen: tokens, secrets, blobs, names, numbers.
 
-use std::cell::RefCell;
-use std::io;
-use std::sync::Once;
-
 use axum::http::StatusCode;
 use serde_json::json;
-use tracing_subscriber::EnvFilter;
 
 use crate::support::{
-    Ask, Bot, Signer, about, claims, eventually, header, new_call, post_of, refusal, timed_out,
+    Ask, Bot, Signer, about, claims, eventually, header, heard, listen, new_call, post_of, refusal, timed_out,
 };
-
-thread_local! {
-    /// What this thread has logged, while it listens. A test's runtime has one thread, its own.
-    static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
-}
-
-/// Writes to the log of the thread that writes.
-struct Log;
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LOG.with_borrow_mut(|log| log.as_mut().map(|log| log.extend_from_slice(bytes)));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Begins to listen. One subscriber serves the whole process: those of single threads miss what another thread logged first.
-fn listen() {
-    static INSTALL: Once = Once::new();
-    INSTALL.call_once(|| {
-        let filter = EnvFilter::new("offhook_signaling=trace");
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| Log).with_ansi(false).init();
-    });
-    LOG.set(Some(Vec::new()));
-}
 
 /// Words that are in what passes through the bot below, and must be in nothing that it shows.
 const SECRETS: [&str; 7] = ["s3cret", "5550100", "token-1", "token-2", "eyJ", "Bearer", "Megan"];
@@ -86,7 +52,7 @@ async fn the_log_of_a_whole_call_shows_no_secret() {
     bot.tell("deleted", told("terminated")).await;
     eventually("the end", call.terminated()).await;
 
-    let shown = String::from_utf8(LOG.take().unwrap()).unwrap();
+    let shown = heard();
     for line in ["callback refused", "will be tried again", "answered", "about no call", "nobody follows"] {
         assert!(shown.contains(line), "the log lacks `{line}`, so it proves little: {shown}");
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, StatusCode, header};
+use axum::http::{Request, Response, StatusCode, header};
 use offhook_signaling::track::PollCadence;
 use offhook_signaling::{
     Call, CallbackReceiver, CallbackReceiverBuilder, Calls, CallsClient, CallsClientBuilder, Credentials,
@@ -57,12 +57,22 @@ impl Bot {
             .header(header::CONTENT_TYPE, "application/json")
             .body(body.into())
             .unwrap();
-        self.router.clone().oneshot(request).await.unwrap().status()
+        self.send(request).await.status()
+    }
+
+    /// Sends a request of any kind.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Response<Body> {
+        self.router.clone().oneshot(request).await.unwrap()
     }
 
     /// Posts a notification about `call-1`, and sees it taken.
     pub(crate) async fn tell(&self, change: &str, data: Value) {
-        let body = post_of(&[about("call-1", change, data)]);
+        self.tell_of("call-1", change, data).await;
+    }
+
+    /// Posts a notification about a call or a part of one, such as `call-1/participants`, and sees it taken.
+    pub(crate) async fn tell_of(&self, path: &str, change: &str, data: Value) {
+        let body = post_of(&[about(path, change, data)]);
         assert_eq!(self.post(body.to_string()).await, StatusCode::ACCEPTED);
     }
 }

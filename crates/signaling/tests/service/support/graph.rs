@@ -19,6 +19,12 @@ pub(crate) enum Ask {
     Create,
     Get,
     Delete,
+    KeepAlive,
+    Participants,
+    Sharing,
+    Operation,
+    /// An action on a call or in it.
+    Act,
     Metadata,
     Keys,
 }
@@ -134,6 +140,10 @@ impl Graph {
             Ask::Create => answer(201, json!({"id": "call-1", "state": "establishing"})),
             Ask::Get => answer(200, json!({"id": "call-1", "state": "establishing"})),
             Ask::Delete => answer(204, Value::Null),
+            Ask::KeepAlive => answer(200, Value::Null),
+            Ask::Participants | Ask::Sharing => answer(200, json!({"value": []})),
+            Ask::Operation => refusal(404, "8522", "Operation not found."),
+            Ask::Act => answer(200, json!({"id": "operation-1", "status": "running"})),
             Ask::Metadata => answer(
                 200,
                 json!({"issuer": "https://elsewhere.example", "jwks_uri": "https://keys.example/keys"}),
@@ -169,9 +179,16 @@ fn what_is_asked(request: &Request) -> Ask {
     let path = request.url.path();
     match request.method {
         Method::POST if path.ends_with("/oauth2/v2.0/token") => Ask::Token,
+        // Azure's own, for managed identities.
+        Method::GET if path.ends_with("/token") => Ask::Token,
         Method::POST if path.ends_with("/communications/calls") => Ask::Create,
+        Method::POST if path.ends_with("/keepAlive") => Ask::KeepAlive,
+        Method::GET if path.ends_with("/participants") => Ask::Participants,
+        Method::GET if path.ends_with("/contentSharingSessions") => Ask::Sharing,
+        Method::GET if path.contains("/operations/") => Ask::Operation,
         Method::GET if path.contains("/communications/calls/") => Ask::Get,
         Method::DELETE => Ask::Delete,
+        Method::POST | Method::PATCH if path.contains("/communications/calls/") => Ask::Act,
         Method::GET if path.ends_with("/OpenIdConfiguration") => Ask::Metadata,
         Method::GET if path == "/keys" => Ask::Keys,
         _ => panic!("unexpected {request:?}"),

@@ -3,6 +3,7 @@
 mod bot;
 mod graph;
 mod line;
+mod log;
 mod signer;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 pub(crate) use self::bot::{Bot, about, client, new_call, post_of, receiver};
 pub(crate) use self::graph::{Ask, Graph, answer, not_sent, refusal, timed_out, with_header};
 pub(crate) use self::line::{Line, Server};
+pub(crate) use self::log::{heard, listen};
 pub(crate) use self::signer::{APP, Signer, claims, header, said};
 
 /// Awaits what must come over a real socket. The limit decides nothing: it makes a test fail that would hang.
