@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use offhook_signaling::http::{RetryPolicy, TransportError};
+use offhook_signaling::model::CallState;
 use offhook_signaling::{CallsError, Fault, NewCall};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -113,6 +114,23 @@ async fn the_id_comes_from_the_body_or_else_from_where_the_call_is() {
         let graph = Graph::new();
         graph.next(Ask::Create, with_header(answer(201, body.clone()), "location", location));
         assert_eq!(create(&graph).await.unwrap(), expected, "{body}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_not_lost_when_its_description_cannot_be_read() {
+    for (body, id) in [
+        (Value::Null, "There"),
+        (json!(["s3cret"]), "There"),
+        (json!({"id": ["s3cret"]}), "There"),
+        (json!({"id": "Here", "state": 7}), "Here"),
+    ] {
+        let graph = Graph::new();
+        let location = "https://graph.microsoft.com/v1.0/communications/calls/There";
+        graph.next(Ask::Create, with_header(answer(201, body.clone()), "location", location));
+        let call = client(&graph).build().unwrap().create_call(new_call()).await.unwrap();
+        assert_eq!(call.id.as_str(), Some(id), "{body}");
+        assert_eq!(call.state.known(), Some(CallState::Establishing), "{body}");
     }
 }
 

@@ -116,7 +116,7 @@ async fn an_id_from_outside_addresses_nothing_but_a_call() {
 async fn a_success_that_cannot_be_read_is_the_services_fault() {
     let graph = Graph::new();
     let client = client(&graph).build().unwrap();
-    for body in [Value::Null, json!([]), json!({"state": 7})] {
+    for body in [Value::Null, json!([]), json!("text")] {
         graph.next(Ask::Get, answer(200, body.clone()));
         let error = client.get_call(&CallId::from("call-1")).await.unwrap_err();
         assert!(matches!(error, CallsError::Unreadable { .. }), "{body}: {error:?}");

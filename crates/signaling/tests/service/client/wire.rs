@@ -123,6 +123,21 @@ async fn a_request_carries_token_ids_and_json_and_nothing_is_lost_on_the_way() {
 }
 
 #[tokio::test]
+async fn a_post_without_a_body_says_that_it_has_none() {
+    // Some front ends answer 411 to a POST that does not say how long it is.
+    let keep = |headers: HeaderMap| async move {
+        let length = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length == "0");
+        if length && !headers.contains_key(header::CONTENT_TYPE) {
+            StatusCode::OK
+        } else {
+            StatusCode::LENGTH_REQUIRED
+        }
+    };
+    let graph = serve(authority().route("/v1.0/communications/calls/{id}/keepAlive", post(keep))).await;
+    assert!(soon("the answer", client(graph, graph).keep_alive(&CallId::from("call-1"))).await.unwrap());
+}
+
+#[tokio::test]
 async fn nobody_at_home_no_answer_and_a_broken_line_are_told_apart() {
     // Bound and not listening: the port is nobody else's, and connecting to it is refused.
     let closed = TcpSocket::new_v4().unwrap();
