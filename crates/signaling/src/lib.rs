@@ -27,16 +27,18 @@
 //! | module | what it does | I/O and clocks |
 //! |---|---|---|
 //! | [`model`] | the API's resources; what is read is written back equal | none |
+//! | `cloud` | [`Cloud`]: which addresses go together, and what of the API is not there | none |
 //! | [`http`] | the seam to the network; when a request is tried again | `transport`, `send` |
 //! | [`auth`] | our tokens for Graph, Graph's tokens for us | `source`, `verify` |
 //! | `client` | [`CallsClient`]: one method per request | through `http` |
+//! | [`permissions`] | which permissions each request needs, and what a token was granted | none |
 //! | [`track`] | [`CallTracker`](track::CallTracker): state that only moves forward | none |
 //! | `registry` | each notification to its call, in order; early ones are held | none |
-//! | `callback` | [`CallbackReceiver`]: an axum router | yes |
+//! | `callback` | [`CallbackReceiver`]: a tower service, an axum router | yes, but for `replay` |
 //! | `call` | [`Calls`] and [`Call`]: handles, and the task behind each | yes |
 //!
-//! Arrows: `call`, `callback` -> {`client`, `track`, `registry`} -> `auth` -> `http`, `model`. `error` and `redacted` may be
-//! used by all.
+//! Arrows: `call`, `callback` -> {`client`, `track`, `registry`} -> `auth` -> `http`, `model`. `cloud`, `error`,
+//! `permissions` and `redacted` may be used by all.
 //!
 //! Errors say whose fault they are ([`Fault`]) and keep Graph's code, message and request id ([`http::GraphError`]).
 //! Secrets, blobs, names and phone numbers are in no `Debug`, error or log ([`Redacted`]).
@@ -45,17 +47,26 @@ pub mod auth;
 mod call;
 mod callback;
 mod client;
+mod cloud;
 mod error;
 pub mod http;
 pub mod model;
+pub mod permissions;
 mod redacted;
 mod registry;
 pub mod track;
 
 pub use auth::Credentials;
-pub use call::{Call, CallChanges, CallEnded, Calls};
-pub use callback::{CallbackReceiver, CallbackReceiverBuilder, ReceiverStats};
-pub use client::{CallsClient, CallsClientBuilder, NewCall};
+pub use call::{
+    Call, CallChanges, CallEnded, CallEvents, Calls, Heard, IncomingCall, IncomingCalls, OperationError,
+    OperationHandle,
+};
+pub use callback::{CallbackReceiver, CallbackReceiverBuilder, CallbackService, ReceiverStats};
+pub use client::{
+    Answer, CallsClient, CallsClientBuilder, MeetingLink, MeetingLinkError, NewCall, OperationKind,
+    PlayPrompt, RecordResponse, Redirect, SendDtmfTones, Transfer,
+};
+pub use cloud::{Cloud, CloudFeature};
 pub use error::{CallsError, Fault};
 pub use redacted::Redacted;
 pub use registry::DeliveryStats;

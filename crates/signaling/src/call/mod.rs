@@ -1,10 +1,15 @@
 //! [`Calls`] makes calls and [`Call`] is the handle of one.
 //!
-//! `[io]` A task per call applies notifications and polls what has gone quiet (`driver`).
+//! `[io]` A task per call applies notifications, polls what has gone quiet and keeps the call alive (`driver`).
 
+mod actions;
 mod calls;
 mod driver;
 mod ended;
+mod events;
+mod incoming;
+mod operation;
+mod poll;
 
 use std::sync::Arc;
 
@@ -19,6 +24,9 @@ use crate::track::CallSnapshot;
 
 pub use calls::Calls;
 pub use ended::CallEnded;
+pub use events::{CallChanges, CallEvents, Heard};
+pub use incoming::{IncomingCall, IncomingCalls};
+pub use operation::{OperationError, OperationHandle};
 
 /// A call that is followed. Cheap to clone; clones are one call.
 ///
@@ -52,7 +60,7 @@ impl Call {
     }
 
     /// Who is in the call. Peer-to-peer calls have no roster; the bot sees itself in a meeting's.
-    pub fn participants(&self) -> Arc<Vec<Participant>> {
+    pub fn participants(&self) -> Arc<Vec<Arc<Participant>>> {
         Arc::clone(self.inner.snapshots.borrow().roster.participants())
     }
 
@@ -95,7 +103,9 @@ impl Call {
     /// # Errors
     /// What Graph or the network said; the call goes on being followed.
     pub async fn hang_up(&self) -> Result<(), CallsError> {
-        if self.snapshot().is_terminated() {
+        let snapshot = self.snapshot();
+        // One whose end was only inferred is hung up all the same: what was "not found" may have been something else.
+        if snapshot.is_terminated() && !snapshot.was_gone {
             return Ok(());
         }
         let command = match self.inner.client.delete_call(&self.inner.id).await {
@@ -103,18 +113,46 @@ impl Call {
             Err(error) if error.is_call_not_found() => Command::Gone,
             Err(error) => return Err(error),
         };
-        // The driver ends with the call; then there is nobody who needs to know.
-        let _ = self.inner.commands.send(command);
+        self.tell(command);
         Ok(())
+    }
+
+    /// Hangs up on a task of its own, for whoever cannot wait: a call that nobody wants any more. Only while a runtime lives.
+    pub fn hang_up_behind(self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        runtime.spawn(async move {
+            if let Err(error) = self.hang_up().await {
+                tracing::warn!(call = %self.id(), %error, "a call that nobody wants any more could not be hung up");
+            }
+        });
     }
 
     /// Follows the call: the snapshot of now, then one after each change.
     ///
     /// A slow reader gets the latest snapshot and misses those between; their states are in its history.
     pub fn changes(&self) -> CallChanges {
-        let mut snapshots = self.inner.snapshots.clone();
-        snapshots.mark_changed();
-        CallChanges { snapshots, _call: self.clone() }
+        CallChanges::of(self)
+    }
+
+    /// Follows what happens in the call: first what has happened already, then each event as it comes.
+    ///
+    /// Events are kept for slow readers; one who is hundreds behind is told how many are lost, and gets the snapshot in their
+    /// place, so that nothing of the state is.
+    pub fn events(&self) -> CallEvents {
+        CallEvents::of(self)
+    }
+
+    fn client(&self) -> &CallsClient {
+        &self.inner.client
+    }
+
+    fn snapshots(&self) -> watch::Receiver<CallSnapshot> {
+        self.inner.snapshots.clone()
+    }
+
+    /// Tells the driver. It ends with the call; then there is nobody who needs to know.
+    fn tell(&self, command: Command) {
+        let _ = self.inner.commands.send(command);
     }
 }
 
@@ -124,19 +162,5 @@ impl std::fmt::Debug for Call {
             .field("id", &self.inner.id)
             .field("state", &self.state())
             .finish_non_exhaustive()
-    }
-}
-
-/// Snapshots of a call as it changes. Keeps the call followed.
-pub struct CallChanges {
-    snapshots: watch::Receiver<CallSnapshot>,
-    _call: Call,
-}
-
-impl CallChanges {
-    /// The next snapshot that was not given yet; `None` after the one in which the call is over.
-    pub async fn next(&mut self) -> Option<CallSnapshot> {
-        self.snapshots.changed().await.ok()?;
-        Some(self.snapshots.borrow_and_update().clone())
     }
 }

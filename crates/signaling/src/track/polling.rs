@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::model::CallState;
 
+/// No call is asked more often than this, whatever the settings say: zero would be asking without pause.
+const SHORTEST: Duration = Duration::from_millis(50);
+
 /// How long to wait for news before asking. While something is due, each poll that brings none doubles the wait, up to the
 /// longest. A wait of [`Duration::MAX`] is for ever.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -29,14 +32,17 @@ impl Default for PollCadence {
 impl PollCadence {
     /// How long after the last news or poll to ask, in this state, after so many polls without news. `None`: never.
     pub fn next(&self, state: CallState, in_doubt: bool, polls_without_news: u32) -> Option<Duration> {
-        match state {
-            CallState::Terminated => None,
-            CallState::Established | CallState::Hold if !in_doubt => Some(self.while_established),
+        let wait = match state {
+            CallState::Terminated => return None,
+            // Nothing is due before the time to decide is over, and then the end.
+            CallState::Incoming => self.longest.max(self.while_changing),
+            CallState::Established | CallState::Hold if !in_doubt => self.while_established,
             _ => {
                 let doubled = self.while_changing.saturating_mul(1 << polls_without_news.min(16));
-                Some(doubled.min(self.longest.max(self.while_changing)))
+                doubled.min(self.longest.max(self.while_changing))
             }
-        }
+        };
+        Some(wait.max(SHORTEST))
     }
 }
 

@@ -106,7 +106,11 @@ async fn a_call_that_ends_before_it_is_established_says_why() {
     let ended = eventually("the end", call.established()).await.unwrap_err();
     assert!(!ended.was_established());
     assert_eq!(ended.fault(), Fault::Service);
-    assert_eq!(ended.to_string(), "call call-1 ended before it was established: 500/1005: no media");
+    assert_eq!(
+        ended.to_string(),
+        "call call-1 ended before it was established: \
+         500/1005: no media (The service could not connect to the bot's media.)"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,8 +3,10 @@
 mod beginning;
 mod ending;
 mod following;
+mod incoming;
 mod life;
 mod order;
+mod parts;
 
 use std::time::Duration;
 

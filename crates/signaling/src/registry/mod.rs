@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::auth::Verified;
-use crate::model::{CallId, CommsNotification};
+use crate::model::{Call, CallId, CallState, CommsNotification, ResourceData};
 
 /// Notifications that wait for one call's follower. It applies one in microseconds; when it is this far behind, the newest is
 /// dropped and counted, and the call is polled instead.
@@ -19,6 +20,8 @@ const QUEUE: usize = 256;
 const HELD_CALLS: usize = 256;
 /// Notifications held for one of them. Further ones are dropped and counted, and the call is polled once followed.
 const HELD_EACH: usize = 64;
+/// Invitations that wait for whoever takes incoming calls. Each is good for seconds only.
+const INVITATIONS: usize = 64;
 /// Ended calls that are remembered, to tell what comes late from what is about nobody's call.
 const ENDED: usize = 1024;
 
@@ -36,8 +39,21 @@ pub struct DeliveryStats {
     pub dropped: u64,
     /// About no call: their address could not be read.
     pub without_call: u64,
-    /// Calls that were not being created when they were first heard of. An incoming call, or one whose creation failed here.
+    /// Calls that were not being created when they were first heard of: one whose creation failed here, or an incoming call
+    /// that nobody listened for.
     pub unknown_calls: u64,
+    /// Incoming calls that were brought to whoever listens for them.
+    pub invitations: u64,
+    /// Of those, how many were neither answered, rejected nor redirected in time.
+    pub invitations_missed: u64,
+}
+
+/// An incoming call, and all that follows about it.
+pub(crate) struct Invitation {
+    pub(crate) call: Call,
+    pub(crate) feed: Feed,
+    /// When it was told here.
+    pub(crate) at: Instant,
 }
 
 /// The receiving end of one call.
@@ -73,6 +89,8 @@ struct Inner {
     followed: HashMap<CallId, Entry>,
     held: VecDeque<Held>,
     ended: VecDeque<CallId>,
+    /// Whoever takes incoming calls.
+    listener: Option<mpsc::Sender<Invitation>>,
     /// Calls being created: while there are any, an unknown call may be one of them.
     creating: usize,
     stats: DeliveryStats,
@@ -128,27 +146,32 @@ impl Registry {
         Creating(Arc::clone(self))
     }
 
-    /// Registers a call: gives what was held for it, in order, and all that follows. `None` when it is followed already.
-    pub(crate) fn follow(&self, id: &CallId) -> Option<Feed> {
+    /// Brings incoming calls from now on. `None` when someone listens already.
+    pub(crate) fn listen(&self) -> Option<mpsc::Receiver<Invitation>> {
         let mut inner = self.inner();
-        if inner.followed.contains_key(id) {
+        if inner.listener.as_ref().is_some_and(|listener| !listener.is_closed()) {
             return None;
         }
-        let (sender, notifications) = mpsc::channel(QUEUE);
-        let missed = Arc::new(AtomicBool::new(false));
-        if let Some(index) = inner.held.iter().position(|held| held.id == *id)
-            && let Some(held) = inner.held.remove(index)
-        {
-            missed.store(held.missed, Ordering::Release);
-            for notification in held.notifications {
-                sender
-                    .try_send(notification)
-                    .expect("a new queue has room for all that is held for one call");
-            }
-        }
-        inner.ended.retain(|ended| ended != id);
-        inner.followed.insert(id.clone(), Entry { notifications: sender, missed: Arc::clone(&missed) });
-        Some(Feed { notifications, missed })
+        let (sender, invitations) = mpsc::channel(INVITATIONS);
+        inner.listener = Some(sender);
+        Some(invitations)
+    }
+
+    /// An invitation was never taken out of its queue: the call is followed by nobody.
+    pub(crate) fn uninvite(&self, id: &CallId) {
+        let mut inner = self.inner();
+        inner.followed.remove(id);
+        inner.stats.invitations_missed += 1;
+    }
+
+    /// Nobody has answered an invitation in time.
+    pub(crate) fn invitation_missed(&self) {
+        self.inner().stats.invitations_missed += 1;
+    }
+
+    /// Registers a call: gives what was held for it, in order, and all that follows. `None` when it is followed already.
+    pub(crate) fn follow(&self, id: &CallId) -> Option<Feed> {
+        self.inner().follow(id)
     }
 
     /// The call is no longer followed.
@@ -163,6 +186,27 @@ impl Registry {
 }
 
 impl Inner {
+    fn follow(&mut self, id: &CallId) -> Option<Feed> {
+        if self.followed.contains_key(id) {
+            return None;
+        }
+        let (sender, notifications) = mpsc::channel(QUEUE);
+        let missed = Arc::new(AtomicBool::new(false));
+        if let Some(index) = self.held.iter().position(|held| held.id == *id)
+            && let Some(held) = self.held.remove(index)
+        {
+            missed.store(held.missed, Ordering::Release);
+            for notification in held.notifications {
+                sender
+                    .try_send(notification)
+                    .expect("a new queue has room for all that is held for one call");
+            }
+        }
+        self.ended.retain(|ended| ended != id);
+        self.followed.insert(id.clone(), Entry { notifications: sender, missed: Arc::clone(&missed) });
+        Some(Feed { notifications, missed })
+    }
+
     fn deliver(&mut self, id: CallId, notification: Verified<CommsNotification>) {
         if let Some(entry) = self.followed.get(&id) {
             if entry.offer(notification) {
@@ -173,9 +217,29 @@ impl Inner {
             }
         } else if self.ended.contains(&id) {
             self.stats.late += 1;
-        } else {
+        } else if let Some(notification) = self.invite(&id, notification) {
             self.hold(id, notification);
         }
+    }
+
+    /// Hands an incoming call to whoever listens for them. Gives the notification back when it is none, or nobody does.
+    fn invite(
+        &mut self,
+        id: &CallId,
+        notification: Verified<CommsNotification>,
+    ) -> Option<Verified<CommsNotification>> {
+        let Some(place) =
+            self.listener.as_ref().and_then(|listener| listener.clone().try_reserve_owned().ok())
+        else {
+            return Some(notification);
+        };
+        let Some(mut call) = incoming_call(notification.get()) else { return Some(notification) };
+        // Its address has the id even where the call inside has none.
+        call.id = id.clone().into();
+        let Some(feed) = self.follow(id) else { return Some(notification) };
+        place.send(Invitation { call, feed, at: Instant::now() });
+        self.stats.invitations += 1;
+        None
     }
 
     fn hold(&mut self, id: CallId, notification: Verified<CommsNotification>) {
@@ -212,6 +276,16 @@ impl Inner {
     }
 }
 
+/// The call inside a notification that someone calls the bot.
+fn incoming_call(notification: &CommsNotification) -> Option<Call> {
+    match notification.resource_data.value()? {
+        ResourceData::Call(call) if call.state.known() == Some(CallState::Incoming) => {
+            Some(Call::clone(call))
+        }
+        _ => None,
+    }
+}
+
 /// A call is being created as long as this lives.
 pub(crate) struct Creating(Arc<Registry>);
 
@@ -224,77 +298,4 @@ impl Drop for Creating {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn about(id: &str) -> Verified<CommsNotification> {
-        let resource_url = format!("/communications/calls/{id}").into();
-        Verified::checked_elsewhere(CommsNotification { resource_url, ..CommsNotification::new() })
-    }
-
-    fn waiting(feed: &mut Feed) -> usize {
-        std::iter::from_fn(|| feed.try_next()).count()
-    }
-
-    #[test]
-    fn what_comes_before_the_call_is_followed_is_held_for_it() {
-        let registry = Arc::new(Registry::default());
-        let creating = registry.creating();
-        registry.deliver(about("A-1"));
-        registry.deliver(about("a1"));
-        let mut feed = registry.follow(&"a1".into()).unwrap();
-        drop(creating);
-        registry.deliver(about("A1"));
-        assert_eq!(waiting(&mut feed), 3);
-        assert_eq!(registry.stats(), DeliveryStats { delivered: 1, held: 2, ..DeliveryStats::default() });
-        assert!(!feed.has_missed());
-    }
-
-    #[test]
-    fn a_call_that_nobody_creates_is_reported_once() {
-        let registry = Arc::new(Registry::default());
-        registry.deliver(about("1"));
-        registry.deliver(about("1"));
-        assert_eq!(registry.stats().unknown_calls, 1);
-        let creating = registry.creating();
-        registry.deliver(about("2"));
-        assert_eq!(registry.stats().unknown_calls, 1, "it may be the one that is being created");
-        drop(creating);
-        assert_eq!(registry.stats().unknown_calls, 2, "it was not");
-    }
-
-    #[test]
-    fn what_comes_after_the_end_is_late_and_not_unknown() {
-        let registry = Registry::default();
-        let id = CallId::from("1");
-        let _feed = registry.follow(&id).unwrap();
-        registry.leave(&id);
-        registry.deliver(about("1"));
-        assert_eq!(registry.stats(), DeliveryStats { late: 1, ..DeliveryStats::default() });
-    }
-
-    #[test]
-    fn memory_is_bounded_and_losses_are_counted_and_told() {
-        let registry = Registry::default();
-        let mut feed = registry.follow(&"1".into()).unwrap();
-        (0..QUEUE + 5).for_each(|_| registry.deliver(about("1")));
-        assert_eq!(registry.stats().dropped, 5);
-        assert!(feed.has_missed() && !feed.has_missed());
-        assert_eq!(waiting(&mut feed), QUEUE);
-
-        (0..HELD_EACH + 3).for_each(|_| registry.deliver(about("2")));
-        assert_eq!(registry.stats().dropped, 8);
-        assert!(registry.follow(&"2".into()).unwrap().has_missed());
-
-        (0..HELD_CALLS + 2).for_each(|n| registry.deliver(about(&format!("x{n}"))));
-        assert_eq!(registry.stats().dropped, 10);
-        assert_eq!(registry.inner().held.len(), HELD_CALLS);
-    }
-
-    #[test]
-    fn a_call_is_followed_by_one() {
-        let registry = Registry::default();
-        let _feed = registry.follow(&"1".into()).unwrap();
-        assert!(registry.follow(&"1".into()).is_none());
-    }
-}
+mod tests;
