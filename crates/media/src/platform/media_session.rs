@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use uuid::Uuid;
 
@@ -32,8 +32,9 @@ pub struct MediaSession {
     blob: MediaBlob,
     audio: Option<AudioSocket>,
     shared: Arc<Shared>,
-    /// The worker's half, until the peer's answer is known.
-    pending: Option<Box<Session<RtcTransport>>>,
+    /// The worker's half, until the peer's answer is known. Never locked: codecs cannot be shared between threads, and this makes
+    /// the session one that can, without which no task that waits for it could be spawned.
+    pending: Mutex<Option<Box<Session<RtcTransport>>>>,
     place: Arc<Place>,
 }
 
@@ -111,7 +112,7 @@ impl MediaSession {
             blob,
             audio: Some(audio),
             shared,
-            pending: Some(Box::new(session)),
+            pending: Mutex::new(Some(Box::new(session))),
             place: Arc::new(place),
         })
     }
@@ -139,7 +140,7 @@ impl MediaSession {
         answer.check_answers(described(&self.blob, SdpType::Offer)?)?;
         let now = self.place.engine.clock.now();
         let pending =
-            self.pending.as_mut().ok_or(MediaError::Misuse("the session has its answer already"))?;
+            self.pending().as_mut().ok_or(MediaError::Misuse("the session has its answer already"))?;
         pending
             .transport_mut()
             .accept_answer(now, &answer.description.sdp)
@@ -147,9 +148,13 @@ impl MediaSession {
         self.begin()
     }
 
+    fn pending(&mut self) -> &mut Option<Box<Session<RtcTransport>>> {
+        self.pending.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Hands the worker its half.
     fn begin(&mut self) -> Result<(), MediaError> {
-        let session = self.pending.take().ok_or(MediaError::Misuse("the session has begun already"))?;
+        let session = self.pending().take().ok_or(MediaError::Misuse("the session has begun already"))?;
         if self.state().is_over() {
             return Err(MediaError::Ended(self.state()));
         }
@@ -211,7 +216,7 @@ impl MediaSession {
 
 impl Drop for MediaSession {
     fn drop(&mut self) {
-        if self.pending.take().is_some() {
+        if self.pending().take().is_some() {
             // The worker never saw this session, so nobody else would wake those who wait on its sockets.
             self.shared.end();
         }
@@ -300,3 +305,9 @@ fn random_start() -> (u16, RtpTime) {
     let (time, number, ..) = Uuid::new_v4().as_fields();
     (number, RtpTime(time))
 }
+
+/// Bots spawn a task a call, and what waits for a session goes to whichever thread runs it.
+const _: () = {
+    const fn can_be_shared<T: Send + Sync>() {}
+    can_be_shared::<MediaSession>();
+};
