@@ -1,12 +1,20 @@
-//! [io] Delivers what is owed to a bot: in order, signed, a few times if it must be.
+//! [io] Delivers what is owed to a bot: in order, signed, a few times if it must be; and worse than that where a fault says
+//! so.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use offhook_signaling::model::CommsNotifications;
+use offhook_signaling::model::{CallId, CallState, CommsNotifications, ResourceData};
+use reqwest::header::{LOCATION, USER_AGENT};
+use reqwest::redirect::Policy;
+use reqwest::{Response, StatusCode};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use url::Url;
+use uuid::Uuid;
 
-use crate::service::SigningKey;
+use crate::faults::{Delivery, Faults};
+use crate::service::{KeyRing, Post, Question};
+use crate::settings::EmulatorSettings;
 
 /// Tries for one post. How often the cloud tries is not documented.
 const TRIES: u32 = 3;
@@ -17,73 +25,203 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// Before another try.
 const PAUSE: Duration = Duration::from_millis(250);
 
+/// In the form of the cloud's, `Microsoft-Skype/3.0,(Calling/1.0)`.
+const NAME: &str = concat!("offhook-emulator/", env!("CARGO_PKG_VERSION"), ",(Calling/1.0)");
+
+/// A call has reached a state, as its bot is about to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Reached {
+    pub(crate) call: CallId,
+    pub(crate) state: CallState,
+}
+
+/// What a bot has answered to a post that asks something; nothing when it has not.
+pub(crate) type Answered = (Question, Option<Vec<u8>>);
+
 /// Who signs and posts.
 pub(crate) struct Courier {
     http: reqwest::Client,
-    key: SigningKey,
-    issuer: String,
-    audience: String,
-    tenant: String,
+    keys: Arc<KeyRing>,
+    faults: Arc<Faults>,
+    reached: UnboundedSender<Reached>,
+    answered: UnboundedSender<Answered>,
+    settings: EmulatorSettings,
 }
 
 /// The posts of one call, in order. They are few: a call that is over owes nothing more.
 #[derive(Clone)]
-pub(crate) struct CallbackQueue(UnboundedSender<CommsNotifications>);
+pub(crate) struct CallbackQueue {
+    owed: UnboundedSender<Post>,
+    reached: UnboundedSender<Reached>,
+}
+
+/// Where the posts of one call go, and what their headers name.
+struct Line {
+    callback_uri: String,
+    chain_id: String,
+    scenario_id: String,
+}
+
+/// A post with its id, which stays the same however often it is tried.
+#[derive(Clone)]
+struct Letter {
+    message_id: String,
+    post: CommsNotifications,
+    asks: Option<Question>,
+}
 
 impl Courier {
+    /// Tells `reached` of every state that a call reaches, and `answered` what bots answer to what they are asked.
     pub(crate) fn new(
-        key: SigningKey,
-        issuer: &str,
-        audience: &str,
-        tenant: &str,
+        keys: Arc<KeyRing>,
+        faults: Arc<Faults>,
+        reached: UnboundedSender<Reached>,
+        answered: UnboundedSender<Answered>,
+        settings: EmulatorSettings,
     ) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).no_proxy().build()?;
-        let (issuer, audience, tenant) = (issuer.to_owned(), audience.to_owned(), tenant.to_owned());
-        Ok(Self { http, key, issuer, audience, tenant })
+        // Redirects are followed by hand: the method, the token and who may be reached must stay what they are.
+        let http = reqwest::Client::builder().timeout(TIMEOUT).redirect(Policy::none()).no_proxy();
+        Ok(Self { http: http.build()?, keys, faults, reached, answered, settings })
     }
 
-    pub(crate) fn key(&self) -> &SigningKey {
-        &self.key
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.keys
     }
 
-    /// Opens a queue to `callback_uri`. It is worked off by a task of its own, which ends with the queue's last handle.
-    pub(crate) fn open(self: &Arc<Self>, callback_uri: String) -> CallbackQueue {
+    /// Opens a queue to `callback_uri` for a call of the chain `chain_id`. It is worked off by a task of its own, which
+    /// ends with the queue's last handle.
+    pub(crate) fn open(self: &Arc<Self>, callback_uri: String, chain_id: String) -> CallbackQueue {
         let (queue, owed) = unbounded_channel();
-        tokio::spawn(Arc::clone(self).deliver(callback_uri, owed));
-        CallbackQueue(queue)
+        let line = Line { callback_uri, chain_id, scenario_id: Uuid::new_v4().to_string() };
+        tokio::spawn(Arc::clone(self).deliver(Arc::new(line), owed));
+        CallbackQueue { owed: queue, reached: self.reached.clone() }
     }
 
-    async fn deliver(self: Arc<Self>, callback_uri: String, mut owed: UnboundedReceiver<CommsNotifications>) {
+    async fn deliver(self: Arc<Self>, line: Arc<Line>, mut owed: UnboundedReceiver<Post>) {
+        let mut held: Option<Letter> = None;
         while let Some(post) = owed.recv().await {
-            for attempt in 1..=TRIES {
-                match self.post(&callback_uri, &post).await {
-                    Ok(()) => break,
-                    Err(problem) => {
-                        tracing::warn!(%callback_uri, attempt, problem, "a callback was not taken")
-                    }
-                }
-                if attempt < TRIES {
-                    tokio::time::sleep(PAUSE * attempt).await;
-                }
+            let delivery = self.faults.of_post(&post.body);
+            let letter = Letter { message_id: Uuid::new_v4().to_string(), post: post.body, asks: post.asks };
+            if delivery != Delivery::Now {
+                tracing::debug!(callback_uri = line.callback_uri, ?delivery, "a fault happens to a callback");
             }
+            match delivery {
+                Delivery::Now => self.hand_over(&line, &letter).await,
+                Delivery::Twice => {
+                    self.hand_over(&line, &letter).await;
+                    self.hand_over(&line, &letter).await;
+                }
+                Delivery::Later(by) => {
+                    let (courier, line) = (Arc::clone(&self), Arc::clone(&line));
+                    tokio::spawn(async move {
+                        tokio::time::sleep(by).await;
+                        courier.hand_over(&line, &letter).await;
+                    });
+                }
+                Delivery::AfterNext => {
+                    // One that was held already has now seen its next.
+                    if let Some(earlier) = held.replace(letter) {
+                        self.hand_over(&line, &earlier).await;
+                    }
+                    continue;
+                }
+                Delivery::Never => self.tell(letter.asks, None),
+            }
+            if let Some(earlier) = held.take() {
+                self.hand_over(&line, &earlier).await;
+            }
+        }
+        if let Some(last) = held {
+            self.hand_over(&line, &last).await;
         }
     }
 
-    async fn post(&self, callback_uri: &str, post: &CommsNotifications) -> Result<(), String> {
-        let token = self.key.token(SystemTime::now(), &self.issuer, &self.audience, &self.tenant);
-        let token = token.ok_or("it could not be signed")?;
-        let request = self.http.post(callback_uri).bearer_auth(token).json(post);
-        let response = request.send().await.map_err(|error| error.to_string())?;
-        let status = response.status();
-        if status.is_success() { Ok(()) } else { Err(format!("the bot answered {status}")) }
+    /// Posts until the bot has taken it, or the tries are used up.
+    async fn hand_over(&self, line: &Line, letter: &Letter) {
+        for attempt in 1..=TRIES {
+            match self.post(line, letter).await {
+                Ok(body) => return self.tell(letter.asks, Some(body)),
+                Err(problem) => {
+                    let callback_uri = &line.callback_uri;
+                    tracing::warn!(%callback_uri, attempt, problem, "a callback was not taken");
+                }
+            }
+            if attempt < TRIES {
+                tokio::time::sleep(PAUSE * attempt).await;
+            }
+        }
+        self.tell(letter.asks, None);
+    }
+
+    /// Tells what a bot has answered, if it was asked something.
+    fn tell(&self, question: Option<Question>, answer: Option<Vec<u8>>) {
+        if let Some(question) = question {
+            let _ = self.answered.send((question, answer));
+        }
+    }
+
+    /// Posts once; gives the body of the bot's answer, where it matters.
+    async fn post(&self, line: &Line, letter: &Letter) -> Result<Vec<u8>, String> {
+        let answer = self.post_to(&line.callback_uri, line, letter).await?;
+        let answer = match elsewhere(&answer)? {
+            Some(address) if self.settings.may_call_back(&address) => {
+                self.post_to(address.as_str(), line, letter).await?
+            }
+            Some(_) => return Err("the bot sends it on to where the emulator does not call".to_owned()),
+            None => answer,
+        };
+        match answer.status() {
+            status if status.is_success() && letter.asks.is_some() => {
+                answer.bytes().await.map(Vec::from).map_err(|error| error.to_string())
+            }
+            status if status.is_success() => Ok(Vec::new()),
+            // It has it already.
+            StatusCode::CONFLICT => Ok(Vec::new()),
+            status => Err(format!("the bot answered {status}")),
+        }
+    }
+
+    async fn post_to(&self, address: &str, line: &Line, letter: &Letter) -> Result<Response, String> {
+        let EmulatorSettings { issuer, client_id, tenant_id, .. } = &self.settings;
+        let token = self.keys.token(SystemTime::now(), issuer, client_id, tenant_id);
+        let request = self.http.post(address).bearer_auth(token.ok_or("it could not be signed")?);
+        let request = request
+            .header(USER_AGENT, NAME)
+            .header("X-Microsoft-Skype-Chain-ID", &line.chain_id)
+            .header("X-Microsoft-Skype-Message-ID", &letter.message_id)
+            .header("Scenario-Id", &line.scenario_id)
+            .header("Client-Request-Id", Uuid::new_v4().to_string());
+        request.json(&letter.post).send().await.map_err(|error| error.to_string())
     }
 }
 
-impl CallbackQueue {
-    /// Adds posts. A queue whose task has ended takes none; then the emulator is stopping.
-    pub(crate) fn send(&self, posts: impl IntoIterator<Item = CommsNotifications>) {
-        for post in posts {
-            let _ = self.0.send(post);
-        }
+/// Where the bot wants it sent instead: to another deployment (302 as documented, 307 in samples).
+fn elsewhere(answer: &Response) -> Result<Option<Url>, String> {
+    if !matches!(answer.status(), StatusCode::FOUND | StatusCode::TEMPORARY_REDIRECT) {
+        return Ok(None);
     }
+    let location = answer.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let location = location.ok_or("the bot sends it on without a Location")?;
+    let address = answer.url().join(location).map_err(|_| "the bot sends it on to what is no address")?;
+    Ok(Some(address))
+}
+
+impl CallbackQueue {
+    /// Adds a post. A queue whose task has ended takes none; then the emulator is stopping.
+    pub(crate) fn send(&self, post: Post) {
+        for reached in states(&post.body) {
+            let _ = self.reached.send(reached);
+        }
+        let _ = self.owed.send(post);
+    }
+}
+
+/// The states that a post tells of.
+fn states(post: &CommsNotifications) -> impl Iterator<Item = Reached> {
+    post.value.items().iter().filter_map(|notification| {
+        let Some(ResourceData::Call(call)) = notification.resource_data.value() else { return None };
+        // With a tone, an established call says again that it is established.
+        let state = call.state.value()?.known().filter(|_| !call.tone_info.is_value())?;
+        Some(Reached { call: notification.call_id()?, state })
+    })
 }

@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::scenario::ScenarioError;
+
 /// Why an emulator could not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,6 +17,9 @@ pub enum EmulatorError {
         /// What the system says.
         source: io::Error,
     },
+    /// The scenario cannot be played with these settings.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
     /// The system gives no randomness for the signing key.
     #[error("cannot make the key that callbacks are signed with")]
     Key,

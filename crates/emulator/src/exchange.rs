@@ -1,19 +1,21 @@
-//! [io] Where the service and the far ends meet: makes calls, watches over them, ends them.
+//! [io] Where the service and the far ends meet: lets far ends answer, tells the service the time, and has delivered what it owes.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use offhook_media::MediaSourceId;
-use offhook_media::blob::{MediaBlob, MediaDirection, SocketDescription};
-use offhook_signaling::model::{Call, CallId};
-use serde_json::Value;
-use tokio::sync::watch;
+use offhook_media::blob::{MediaBlob, MediaDirection, OffhookBlob, SdpType, SocketDescription};
+use offhook_signaling::model::CallId;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
 
-use crate::callbacks::{CallbackQueue, Courier};
-use crate::directory::Directory;
+use crate::callbacks::{Answered, CallbackQueue, Courier};
 use crate::far_end::{FarEnd, FarEndState, PeerError};
-use crate::service::{Calls, CreatePlan, Ended, FAR_END_SOURCE, GraphError, TokenError, Tokens, plan};
+use crate::scenario::{Happening, IncomingCall};
+use crate::service::{
+    Answer, CallService, GraphError, HappeningError, KeyRing, MediaOffer, Owed, Request, TokenError, Tokens,
+};
 use crate::settings::EmulatorSettings;
 
 /// The emulator's inside.
@@ -21,16 +23,20 @@ pub(crate) struct Exchange {
     settings: EmulatorSettings,
     url: String,
     courier: Arc<Courier>,
-    state: Mutex<Service>,
+    state: Mutex<Inside>,
+    /// Rings when what the service waits for may have changed.
+    changed: Notify,
+    /// What the clock showed when it was started: from there on time is the runtime's, which a test can turn.
+    started: (SystemTime, Instant),
     /// Far ends by call; kept when the call is over, so that a test can ask what was heard.
     far_ends: watch::Sender<HashMap<CallId, FarEnd>>,
 }
 
-struct Service {
+struct Inside {
     tokens: Tokens,
-    calls: Calls,
-    directory: Directory,
-    queues: HashMap<CallId, CallbackQueue>,
+    service: CallService,
+    /// By call: where it posts to now, and the queue to there.
+    queues: HashMap<CallId, (String, CallbackQueue)>,
 }
 
 /// Far ends of calls that are over are forgotten once there are so many.
@@ -38,18 +44,22 @@ const KEPT_FAR_ENDS: usize = 1000;
 
 impl Exchange {
     pub(crate) fn new(settings: EmulatorSettings, url: String, courier: Courier) -> Self {
-        let service = Service {
-            tokens: Tokens::new(&settings),
-            calls: Calls::default(),
-            directory: Directory::default(),
-            queues: HashMap::new(),
-        };
-        let far_ends = watch::Sender::new(HashMap::new());
-        Self { settings, url, courier: Arc::new(courier), state: Mutex::new(service), far_ends }
+        let mut service = CallService::new(settings.clone());
+        service.serves_at(&url);
+        let inside = Inside { tokens: Tokens::new(&settings, &url), service, queues: HashMap::new() };
+        Self {
+            settings,
+            url,
+            courier: Arc::new(courier),
+            state: Mutex::new(inside),
+            changed: Notify::new(),
+            started: (SystemTime::now(), Instant::now()),
+            far_ends: watch::Sender::new(HashMap::new()),
+        }
     }
 
     /// Nothing that is locked here waits, and nothing is left half changed by a panic.
-    fn lock(&self) -> MutexGuard<'_, Service> {
+    fn lock(&self) -> MutexGuard<'_, Inside> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -61,109 +71,165 @@ impl Exchange {
         &self.url
     }
 
-    pub(crate) fn public_key(&self) -> Value {
-        self.courier.key().jwk()
+    pub(crate) fn keys(&self) -> &KeyRing {
+        self.courier.keys()
     }
 
-    pub(crate) fn change_directory(&self, change: impl FnOnce(&mut Directory)) {
-        change(&mut self.lock().directory);
+    /// Fills the tenant's directory.
+    pub(crate) fn change_directory(&self, change: impl FnOnce(&mut CallService)) {
+        change(&mut self.lock().service);
     }
 
     pub(crate) fn issue_token(
         &self,
         now: SystemTime,
+        tenant: &str,
         form: &HashMap<String, String>,
     ) -> Result<(String, Duration), TokenError> {
-        self.lock().tokens.issue(now, form)
+        self.lock().tokens.issue(now, tenant, form)
     }
 
-    pub(crate) fn check_token(
-        &self,
-        now: SystemTime,
-        authorization: Option<&str>,
-    ) -> Result<(), &'static str> {
+    pub(crate) fn with_tokens<T>(&self, work: impl FnOnce(&mut Tokens) -> T) -> T {
+        work(&mut self.lock().tokens)
+    }
+
+    pub(crate) fn check_token(&self, now: SystemTime, authorization: Option<&str>) -> Result<(), GraphError> {
         self.lock().tokens.check(now, authorization)
     }
 
-    /// Makes a call: the far end answers the offer, and the notifications begin.
-    pub(crate) async fn create_call(self: &Arc<Self>, body: &[u8]) -> Result<(CallId, Call), GraphError> {
-        let plan = plan(body, &self.settings, &self.lock().directory)?;
-        let (far_end, answer) = answer(&plan).await?.unzip();
-        let queue = self.courier.open(plan.callback_uri.clone());
-        let (id, call) = {
-            let mut service = self.lock();
-            let (id, call) = service.calls.create(plan, answer, &self.settings);
-            queue.send(service.calls.establishing(&id));
-            service.queues.insert(id.clone(), queue);
-            (id, call)
-        };
-        if let Some(far_end) = &far_end {
-            self.far_ends.send_modify(|far_ends| {
-                if far_ends.len() >= KEPT_FAR_ENDS {
-                    far_ends.retain(|_, far_end| far_end.state() < FarEndState::HungUp);
+    fn now(&self) -> SystemTime {
+        let (at, instant) = self.started;
+        at + instant.elapsed()
+    }
+
+    /// Lets the service do something, and sees to what it then owes.
+    fn with_service<T>(&self, work: impl FnOnce(&mut CallService, SystemTime) -> T) -> T {
+        let now = self.now();
+        let (mut begun, mut ended) = (Vec::new(), Vec::new());
+        let result = {
+            let mut inside = self.lock();
+            let result = work(&mut inside.service, now);
+            for owed in inside.service.due(now) {
+                match owed {
+                    Owed::Post(post) => inside
+                        .queue(&self.courier, &post.call, &post.callback_uri, post.call_chain.as_str())
+                        .send(*post),
+                    Owed::MediaBegins(call) => begun.push(call),
+                    Owed::MediaEnds(call) => {
+                        // The queue's task delivers what is owed, and ends with this, its last handle.
+                        inside.queues.remove(&call);
+                        ended.push(call);
+                    }
                 }
-                far_ends.insert(id.clone(), far_end.clone());
-            });
+            }
+            result
+        };
+        self.changed.notify_one();
+        for call in begun {
+            if let Some(far_end) = self.far_ends.borrow().get(&call) {
+                far_end.begin();
+            }
         }
-        tracing::info!(call = %id, "a bot calls");
-        tokio::spawn(Arc::clone(self).watch_over(id.clone(), far_end));
-        Ok((id, call))
+        for call in ended {
+            tracing::info!(%call, "the call is over");
+            if let Some(far_end) = self.far_ends.borrow().get(&call).cloned() {
+                tokio::spawn(async move { far_end.hang_up().await });
+            }
+        }
+        result
+    }
+
+    /// Lets happen what is due, and hands on what bots answer, until the emulator stops.
+    pub(crate) async fn keep_time(self: Arc<Self>, mut answers: UnboundedReceiver<Answered>) {
+        loop {
+            let due = self.lock().service.next_due();
+            let wait = due.map(|due| due.duration_since(self.now()).unwrap_or_default());
+            let due = async {
+                match wait {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = due => self.with_service(|_, _| ()),
+                () = self.changed.notified() => {}
+                Some((question, body)) = answers.recv() => {
+                    self.with_service(|service, now| service.joining_answered(now, question, body.as_deref()));
+                }
+            }
+        }
+    }
+
+    /// Answers a request. Where it offers media, the far end answers first.
+    pub(crate) async fn handle(self: &Arc<Self>, request: Request) -> Result<Answer, GraphError> {
+        let offer = self.lock().service.media_offer(&request)?;
+        let Some(offer) = offer else {
+            return self.with_service(|service, now| service.handle(now, &request));
+        };
+        let (far_end, blob) = answer_offer(&offer).await?;
+        let request = request.media_answer(blob);
+        let handled = self.with_service(|service, now| service.handle(now, &request));
+        let answer = match handled {
+            Ok(answer) => answer,
+            Err(error) => {
+                far_end.hang_up().await;
+                return Err(error);
+            }
+        };
+        let created = answer.body.as_ref().and_then(|body| body["id"].as_str()).map(CallId::from);
+        let Some(id) = request.call().or(created) else { return Ok(answer) };
+        self.far_ends.send_modify(|far_ends| {
+            if far_ends.len() >= KEPT_FAR_ENDS {
+                far_ends.retain(|_, far_end| far_end.state() < FarEndState::HungUp);
+            }
+            far_ends.insert(id.clone(), far_end.clone());
+        });
+        tracing::info!(call = %id, "somebody is at the far end of a call");
+        if self.lock().service.call(&id).is_none() {
+            // It has ended before its end could reach the far end.
+            far_end.hang_up().await;
+        }
+        tokio::spawn(Arc::clone(self).watch_over(id, far_end));
+        Ok(answer)
     }
 
     /// Follows a call until its far end is gone.
-    async fn watch_over(self: Arc<Self>, id: CallId, far_end: Option<FarEnd>) {
-        let Some(far_end) = far_end else {
-            self.establish(&id);
-            return;
-        };
+    async fn watch_over(self: Arc<Self>, id: CallId, far_end: FarEnd) {
         let connecting = far_end.reached(FarEndState::Connected);
         match tokio::time::timeout(self.settings.media_timeout, connecting).await {
-            Ok(state) if state < FarEndState::Closed => self.establish(&id),
-            _ => return self.end_call(&id, Ended::NoMedia).await,
-        }
-        let why = match far_end.reached(FarEndState::HungUp).await {
-            FarEndState::HungUp => Ended::ByFarEnd,
-            _ => Ended::NoMedia,
-        };
-        self.end_call(&id, why).await;
-    }
-
-    fn establish(&self, id: &CallId) {
-        tracing::info!(call = %id, "the call is established");
-        let mut service = self.lock();
-        let owed = service.calls.establish(id);
-        if let Some(queue) = service.queues.get(id) {
-            queue.send(owed);
-        }
-    }
-
-    pub(crate) fn get_call(&self, id: &CallId) -> Option<Call> {
-        self.lock().calls.get(id).cloned()
-    }
-
-    /// Ends the bot's leg; `false` when there is no such call.
-    pub(crate) async fn delete_call(&self, id: &CallId) -> bool {
-        let exists = self.lock().calls.get(id).is_some();
-        if exists {
-            self.end_call(id, Ended::ByBot).await;
-        }
-        exists
-    }
-
-    async fn end_call(&self, id: &CallId, why: Ended) {
-        {
-            let mut service = self.lock();
-            let Some(owed) = service.calls.end(id, why) else { return };
-            // Its task delivers what is owed, and ends with this, its last handle.
-            if let Some(queue) = service.queues.remove(id) {
-                queue.send(owed);
+            Ok(state) if state < FarEndState::Closed => {
+                self.with_service(|service, _| service.media_connected(&id));
+            }
+            _ => {
+                self.with_service(|service, _| service.media_lost(&id));
+                return far_end.hang_up().await;
             }
         }
-        tracing::info!(call = %id, ?why, "the call is over");
-        let far_end = self.far_ends.borrow().get(id).cloned();
-        if let Some(far_end) = far_end {
-            far_end.hang_up().await;
+        if far_end.reached(FarEndState::HungUp).await == FarEndState::HungUp {
+            self.with_service(|service, _| service.far_end_hangs_up(&id));
         }
+        // In a meeting the call may go on without them; when it does not, this is its end.
+        far_end.reached(FarEndState::Closed).await;
+        self.with_service(|service, _| service.media_lost(&id));
+    }
+
+    /// Lets people do something in a call.
+    pub(crate) fn happen(&self, call: &CallId, happening: &Happening) -> Result<(), HappeningError> {
+        self.with_service(|service, now| service.happen(now, call, happening))
+    }
+
+    /// Somebody calls the bot.
+    pub(crate) fn call_bot(&self, incoming: &IncomingCall) -> Result<CallId, HappeningError> {
+        self.with_service(|service, now| service.call_bot(now, incoming))
+    }
+
+    pub(crate) fn calls(&self) -> Vec<CallId> {
+        self.lock().service.calls().cloned().collect()
+    }
+
+    /// A recording: its bytes, or nothing inside when the token is not its own.
+    pub(crate) fn recording(&self, name: &str, token: Option<&str>) -> Option<Option<Vec<u8>>> {
+        self.lock().service.recording(name, token).map(|wav| wav.map(<[u8]>::to_vec))
     }
 
     /// The far end of a call, once there is one.
@@ -182,22 +248,46 @@ impl Exchange {
     }
 }
 
-/// Lets the far end of `plan` answer the bot's offer.
-async fn answer(plan: &CreatePlan) -> Result<Option<(FarEnd, String)>, GraphError> {
-    let Some(offer) = &plan.offer else { return Ok(None) };
-    let source: Option<MediaSourceId> = plan.is_meeting.then_some(FAR_END_SOURCE);
-    let answered = FarEnd::answer(&offer.description.sdp, &plan.far_end.script, source).await;
+impl Inside {
+    /// The queue of a call. When its bot has named another address, a new one goes there; the old one ends once it is empty.
+    fn queue(&mut self, courier: &Arc<Courier>, call: &CallId, uri: &str, chain: &str) -> &CallbackQueue {
+        let open = || (uri.to_owned(), courier.open(uri.to_owned(), chain.to_owned()));
+        let queue = self.queues.entry(call.clone()).or_insert_with(open);
+        if queue.0 != uri {
+            *queue = open();
+        }
+        &queue.1
+    }
+}
+
+/// Lets a far end answer the bot's offer; gives it, and its blob.
+async fn answer_offer(offer: &MediaOffer) -> Result<(FarEnd, String), GraphError> {
+    let blob = read_offer(&offer.blob)?;
+    let answered = FarEnd::answer(&blob.description.sdp, &offer.script, offer.source).await;
     let (far_end, sdp) = answered.map_err(|error| match error {
         PeerError::Offer(_) => GraphError::bad_request(format!("Invalid media blob: {error}.")),
         _ => GraphError::internal(error.to_string()),
     })?;
-    let sockets = offer.sockets.iter().map(answering).collect();
-    match MediaBlob::answer(offer, sockets, &sdp) {
-        Ok(blob) => Ok(Some((far_end, blob.to_string()))),
+    let sockets = blob.sockets.iter().map(answering).collect();
+    match MediaBlob::answer(&blob, sockets, &sdp) {
+        Ok(blob) => Ok((far_end, blob.to_string())),
         Err(error) => {
             far_end.hang_up().await;
             Err(GraphError::bad_request(format!("Invalid media blob: {error}.")))
         }
+    }
+}
+
+fn read_offer(blob: &str) -> Result<OffhookBlob, GraphError> {
+    match MediaBlob::parse(blob) {
+        Ok(MediaBlob::Offhook(blob)) if blob.description.kind == SdpType::Offer => Ok(blob),
+        Ok(MediaBlob::Offhook(_)) => {
+            Err(GraphError::bad_request("The media blob holds an answer, not an offer."))
+        }
+        Ok(_) => Err(GraphError::bad_request(
+            "The emulator's far ends speak media blobs of profile offhook/1 only.",
+        )),
+        Err(error) => Err(GraphError::bad_request(format!("Invalid media blob: {error}."))),
     }
 }
 

@@ -4,43 +4,56 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Form, Path, Request, State};
-use axum::http::header::{AUTHORIZATION, LOCATION};
+use axum::extract::{DefaultBodyLimit, Form, Path, Query, Request, State};
+use axum::http::header::{AUTHORIZATION, ORIGIN, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Json, Router};
-use offhook_signaling::model::CallId;
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::exchange::Exchange;
-use crate::service::GraphError;
+use crate::faults::{self, Faults, Wrapped};
+use crate::routes;
+use crate::service::{GraphError, TokenError};
 
 /// The most a request may weigh: a call resource with its blob is a tenth of it.
 const MAX_BODY: usize = 1 << 20;
 
-/// Every address that the emulator answers at.
-pub(crate) fn router(exchange: Arc<Exchange>) -> Router {
+/// Every address that the emulator answers at. All of it but `control` suffers from `faults`.
+pub(crate) fn router(exchange: Arc<Exchange>, faults: Arc<Faults>, control: Router) -> Router {
     let calls = || {
         Router::new()
-            .route("/calls", post(create_call))
-            .route("/calls/{id}", get(get_call).delete(delete_call))
+            .route("/{*rest}", any(routes::calls))
             .layer(middleware::from_fn_with_state(Arc::clone(&exchange), authorize))
     };
     Router::new()
         .route("/{tenant}/oauth2/v2.0/token", post(token))
+        .route("/metadata/identity/oauth2/token", get(managed_identity_token))
         .route("/v1/.well-known/OpenIdConfiguration", get(openid))
         .route("/v1/.well-known/keys", get(keys))
+        .route("/recordings/{name}", get(routes::recording))
         .nest("/v1.0/communications", calls())
         .nest("/v1.0/app", calls())
         .fallback(unknown)
         .method_not_allowed_fallback(unknown)
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn(name_request))
         .with_state(exchange)
+        .layer(middleware::from_fn_with_state(faults, faults::strike))
+        .nest("/emulator", control)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(keep_browsers_out))
+        .layer(middleware::from_fn(name_request))
+}
+
+/// A page in somebody's browser could reach an emulator on loopback, and read what it answers once the page's own name leads
+/// there (DNS rebinding). Browsers say where such a request comes from; nothing else does.
+async fn keep_browsers_out(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(ORIGIN) {
+        return GraphError::forbidden("The emulator does not serve web pages.").into_response();
+    }
+    next.run(request).await
 }
 
 /// The ids of a request, which go into its answer and into the error in it.
@@ -69,15 +82,16 @@ async fn name_request(request: Request, next: Next) -> Response {
     let ids = RequestIds { request: Uuid::new_v4().to_string(), client };
     let mut response = next.run(request).await;
     let error = response.extensions_mut().remove::<GraphError>();
-    let too_large = (response.status() == StatusCode::PAYLOAD_TOO_LARGE).then(|| GraphError {
-        status: 413,
-        code: "RequestEntityTooLarge".to_owned(),
-        message: "The request is too large.".to_owned(),
-    });
+    let too_large = (response.status() == StatusCode::PAYLOAD_TOO_LARGE)
+        .then(|| GraphError::new(413, "RequestEntityTooLarge", "The request is too large."));
     if let Some(error) = error.or(too_large) {
+        let wrapped = response.extensions().get::<Wrapped>().is_some();
+        let error = if wrapped { error.wrapped() } else { error };
         let date = humantime(SystemTime::now());
         let body = error.body(date, &ids.request, ids.client.as_deref());
+        let retry_after = response.headers_mut().remove(RETRY_AFTER);
         response = (response.status(), Json(body)).into_response();
+        response.headers_mut().extend(retry_after.map(|wait| (RETRY_AFTER, wait)));
     }
     let mut name = |header: HeaderName, id: &str| {
         if let Ok(value) = HeaderValue::from_str(id) {
@@ -114,23 +128,53 @@ async fn authorize(State(exchange): State<Arc<Exchange>>, request: Request, next
     let header = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
     match exchange.check_token(SystemTime::now(), header) {
         Ok(()) => next.run(request).await,
-        Err(message) => GraphError::unauthorized(message).into_response(),
+        Err(refused) => refused.into_response(),
     }
 }
 
-async fn token(State(exchange): State<Arc<Exchange>>, Form(form): Form<HashMap<String, String>>) -> Response {
-    match exchange.issue_token(SystemTime::now(), &form) {
+async fn token(
+    State(exchange): State<Arc<Exchange>>,
+    Path(tenant): Path<String>,
+    Form(form): Form<HashMap<String, String>>,
+) -> Response {
+    match exchange.issue_token(SystemTime::now(), &tenant, &form) {
         Ok((token, lifetime)) => Json(json!({
             "token_type": "Bearer", "expires_in": lifetime.as_secs(),
             "ext_expires_in": lifetime.as_secs(), "access_token": token,
         }))
         .into_response(),
-        Err(refused) => {
-            let status = StatusCode::from_u16(refused.status).unwrap_or(StatusCode::BAD_REQUEST);
-            let body = json!({"error": refused.error, "error_description": refused.description});
-            (status, Json(body)).into_response()
-        }
+        Err(refused) => refused.into_response(),
     }
+}
+
+impl IntoResponse for TokenError {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::BAD_REQUEST);
+        (status, Json(json!({"error": self.error, "error_description": self.description}))).into_response()
+    }
+}
+
+/// As the metadata service of a virtual machine answers. The header keeps out who can only make others send requests.
+async fn managed_identity_token(
+    State(exchange): State<Arc<Exchange>>,
+    headers: HeaderMap,
+    Query(query): Query<HashMap<String, String>>,
+) -> Result<Response, TokenError> {
+    let asked_for =
+        headers.get("metadata").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
+    if !asked_for || headers.contains_key("x-forwarded-for") {
+        let description = "Required metadata header not specified, or the request was forwarded.";
+        return Err(TokenError { status: 400, error: "invalid_request", description });
+    }
+    let given = exchange.with_tokens(|tokens| tokens.issue_to_managed_identity(SystemTime::now(), &query))?;
+    let text = |seconds: u64| seconds.to_string();
+    // Numbers are text here, unlike at the token endpoint.
+    Ok(Json(json!({
+        "access_token": given.token, "client_id": given.client_id, "token_type": "Bearer",
+        "expires_in": text(given.lifetime.as_secs()), "expires_on": text(given.expires_on.as_secs()),
+        "resource": query.get("resource"),
+    }))
+    .into_response())
 }
 
 async fn openid(State(exchange): State<Arc<Exchange>>) -> Response {
@@ -144,40 +188,7 @@ async fn openid(State(exchange): State<Arc<Exchange>>) -> Response {
 }
 
 async fn keys(State(exchange): State<Arc<Exchange>>) -> Response {
-    Json(json!({"keys": [exchange.public_key()]})).into_response()
-}
-
-async fn create_call(
-    State(exchange): State<Arc<Exchange>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, GraphError> {
-    let content_type = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content_type.to_ascii_lowercase().starts_with("application/json") {
-        return Err(GraphError::bad_request("The content type must be application/json."));
-    }
-    let (id, call) = exchange.create_call(&body).await?;
-    let location = format!("{}/v1.0/communications/calls/{id}", exchange.url());
-    Ok((StatusCode::CREATED, [(LOCATION, location)], Json(call)).into_response())
-}
-
-async fn get_call(
-    State(exchange): State<Arc<Exchange>>,
-    Path(id): Path<String>,
-) -> Result<Response, GraphError> {
-    let call = exchange.get_call(&CallId::from(id)).ok_or_else(GraphError::call_not_found)?;
-    Ok(Json(call).into_response())
-}
-
-async fn delete_call(
-    State(exchange): State<Arc<Exchange>>,
-    Path(id): Path<String>,
-) -> Result<StatusCode, GraphError> {
-    if exchange.delete_call(&CallId::from(id)).await {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err(GraphError::call_not_found())
-    }
+    Json(json!({"keys": exchange.keys().public_keys()})).into_response()
 }
 
 async fn unknown(request: Request) -> GraphError {

@@ -4,36 +4,61 @@
 //! API with Graph's error shapes, signed callbacks. Whoever the bot calls is a [`FarEnd`] that follows a
 //! [script](FarEndScript): it speaks a [`Clip`], echoes, or listens, over real ICE, DTLS-SRTP and Opus.
 //!
-//! In this version a meeting has one scripted participant besides the bot: there is no bridge yet.
+//! What goes wrong in a tenant is set by [faults](RequestFault), and what happens there by a [`Scenario`] or a
+//! [`Happening`] at a time.
+//!
+//! Apart from HTTP and media, all of it is a [`CallService`], which a test can drive through hours in a moment.
+//!
+//! In this version one participant of a meeting carries its media, and the others are in the roster only: there is no bridge yet.
 
 mod callbacks;
 mod directory;
+mod duration_text;
 mod error;
 mod exchange;
 mod far_end;
+mod faults;
 mod host;
+mod routes;
+mod scenario;
 mod service;
 mod settings;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 pub use directory::{Meeting, User};
 pub use error::EmulatorError;
 pub use far_end::{AfterSpeech, Clip, ClipError, FarEnd, FarEndReport, FarEndScript, FarEndState, PeerError};
+pub use faults::{
+    Fault, NotificationEffect, NotificationFault, NotificationPattern, OPERATION_NAMES, Occurrence,
+    PatternError, RequestEffect, RequestFault, RequestPattern,
+};
+use offhook_signaling::model::CallId;
+pub use scenario::{Contradiction, Happening, IncomingCall, Scenario, ScenarioError};
+pub use service::{
+    Answer, CallService, Certificate, CertificateError, GraphError, HappeningError, MediaOffer, Method,
+    OldKey, Owed, Post, Question, Request,
+};
 pub use settings::{ALL_PERMISSIONS, EmulatorSettings};
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::task::JoinHandle;
 
 use crate::callbacks::Courier;
 use crate::exchange::Exchange;
-use crate::service::SigningKey;
+use crate::faults::{Connection, Faults, Listening};
+use crate::service::{KeyRing, SigningKey};
 
 /// A running emulator. Dropping it stops it.
 pub struct Emulator {
     exchange: Arc<Exchange>,
+    faults: Arc<Faults>,
     address: SocketAddr,
     server: JoinHandle<()>,
+    clock: JoinHandle<()>,
+    player: Option<JoinHandle<()>>,
 }
 
 impl Emulator {
@@ -42,19 +67,51 @@ impl Emulator {
     /// # Errors
     /// When the address is taken, or the system gives no randomness.
     pub async fn start(settings: EmulatorSettings) -> Result<Self, EmulatorError> {
+        Self::start_with(settings, None).await
+    }
+
+    /// Starts to listen, and plays `scenario`, which also sets what it says of `settings`.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start), and when the scenario lets somebody in who is not there, or calls a bot where `settings`
+    /// do not let it.
+    pub async fn start_scenario(
+        settings: EmulatorSettings,
+        scenario: Scenario,
+    ) -> Result<Self, EmulatorError> {
+        Self::start_with(scenario.settings(settings), Some(scenario)).await
+    }
+
+    async fn start_with(
+        settings: EmulatorSettings,
+        mut scenario: Option<Scenario>,
+    ) -> Result<Self, EmulatorError> {
+        if let Some(scenario) = &mut scenario {
+            scenario.check(&settings)?;
+        }
         let refused = |source| EmulatorError::Listen { address: settings.listen, source };
         let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let key = SigningKey::generate().ok_or(EmulatorError::Key)?;
-        let courier = Courier::new(key, &settings.issuer, &settings.client_id, &settings.tenant_id)?;
+        let keys = Arc::new(KeyRing::new(SigningKey::generate().ok_or(EmulatorError::Key)?));
+        let faults = Arc::new(Faults::default());
+        let (reached, states) = unbounded_channel();
+        let (answered, answers) = unbounded_channel();
+        let courier = Courier::new(keys, Arc::clone(&faults), reached, answered, settings.clone())?;
         let exchange = Arc::new(Exchange::new(settings, format!("http://{address}"), courier));
-        let router = host::router(Arc::clone(&exchange));
+        let clock = tokio::spawn(Arc::clone(&exchange).keep_time(answers));
+        let player = scenario.map(|scenario| {
+            let happenings = scenario.furnish(&exchange, &faults);
+            tokio::spawn(scenario::play(Arc::clone(&exchange), happenings, states))
+        });
+        let control = scenario::control(Arc::clone(&exchange), Arc::clone(&faults));
+        let router = host::router(Arc::clone(&exchange), Arc::clone(&faults), control);
         let server = tokio::spawn(async move {
-            if let Err(error) = axum::serve(listener, router).await {
+            let service = router.into_make_service_with_connect_info::<Connection>();
+            if let Err(error) = axum::serve(Listening(listener), service).await {
                 tracing::error!(%error, "the emulator stopped listening");
             }
         });
-        Ok(Self { exchange, address, server })
+        Ok(Self { exchange, faults, address, server, clock, player })
     }
 
     /// Where it listens.
@@ -97,21 +154,70 @@ impl Emulator {
         &self.exchange.settings().client_secret
     }
 
-    /// Adds a user, or replaces the one with this object id.
+    /// Adds a user by object id, or a phone by its number (`+` and digits); or replaces the one with this id.
     pub fn add_user(&self, id: impl Into<String>, user: User) {
         let id = id.into();
-        self.exchange.change_directory(|directory| drop(directory.users.insert(id, user)));
+        self.exchange.change_directory(|service| service.add_user(id, user));
     }
 
-    /// Adds a meeting under its join id, or under its thread id for joining through the organizer.
+    /// Adds a meeting under its join id or its token, and under its thread id for joining through the organizer.
     pub fn add_meeting(&self, key: impl Into<String>, meeting: Meeting) {
         let key = key.into();
-        self.exchange.change_directory(|directory| drop(directory.meetings.insert(key, meeting)));
+        self.exchange.change_directory(|service| service.add_meeting(key, meeting));
     }
 
     /// The far end of the call `call_id`, waiting until there is one. It can be asked after the call, too.
     pub async fn far_end(&self, call_id: &str) -> Option<FarEnd> {
         self.exchange.far_end(&call_id.into()).await
+    }
+
+    /// From now on, some answers to requests go wrong.
+    pub fn add_request_fault(&self, fault: RequestFault) {
+        self.faults.add_request_fault(fault);
+    }
+
+    /// From now on, some of what is posted to bots goes wrong.
+    pub fn add_notification_fault(&self, fault: NotificationFault) {
+        self.faults.add_notification_fault(fault);
+    }
+
+    /// From now on all goes well.
+    pub fn clear_faults(&self) {
+        self.faults.clear();
+    }
+
+    /// Lets every access token that is out expire.
+    pub fn expire_tokens(&self) {
+        self.exchange.with_tokens(|tokens| tokens.expire_all(SystemTime::now()));
+    }
+
+    /// Signs callbacks with a new key from now on.
+    ///
+    /// # Errors
+    /// When the system gives no randomness.
+    pub async fn rotate_signing_key(&self, old: OldKey) -> Result<(), HappeningError> {
+        scenario::apply(&self.exchange, None, &Happening::RotateKey(old)).await.map(drop)
+    }
+
+    /// Lets something happen in the call `call_id`.
+    ///
+    /// # Errors
+    /// When there is no such call, or it cannot happen there.
+    pub async fn happen(&self, call_id: &str, happening: Happening) -> Result<(), HappeningError> {
+        scenario::apply(&self.exchange, Some(&call_id.into()), &happening).await.map(drop)
+    }
+
+    /// Calls a bot; gives the id of the call.
+    ///
+    /// # Errors
+    /// When the caller or the meeting is unknown, or the bot's address is not one to call at.
+    pub async fn call_bot(&self, call: IncomingCall) -> Result<CallId, HappeningError> {
+        self.exchange.call_bot(&call)
+    }
+
+    /// The calls that are not over.
+    pub fn calls(&self) -> Vec<CallId> {
+        self.exchange.calls()
     }
 
     /// Lets every far end leave and stops listening.
@@ -123,5 +229,9 @@ impl Emulator {
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.server.abort();
+        self.clock.abort();
+        if let Some(player) = &self.player {
+            player.abort();
+        }
     }
 }

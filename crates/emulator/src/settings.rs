@@ -4,6 +4,10 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use url::{Host, Url};
+
+use crate::service::Certificate;
+
 /// The application permissions that a calling bot can be granted, as Graph names them.
 pub const ALL_PERMISSIONS: [&str; 5] = [
     "Calls.Initiate.All",
@@ -12,6 +16,34 @@ pub const ALL_PERMISSIONS: [&str; 5] = [
     "Calls.JoinGroupCallAsGuest.All",
     "Calls.AccessMedia.All",
 ];
+
+/// Permissions that a meeting's chat can grant (resource-specific consent).
+const CHAT_PERMISSIONS: [&str; 2] = ["Calls.JoinGroupCalls.Chat", "Calls.AccessMedia.Chat"];
+
+/// Names that documentation uses for permissions that have another one.
+const SYNONYMS: [(&str, &str); 4] = [
+    ("Calls.JoinGroupCall.Chat", "Calls.JoinGroupCalls.Chat"),
+    ("Calls.JoinGroupCalls.All", "Calls.JoinGroupCall.All"),
+    ("Calls.InitiateGroupCalls.All", "Calls.InitiateGroupCall.All"),
+    ("Calls.JoinGroupCallasGuest.All", "Calls.JoinGroupCallAsGuest.All"),
+];
+
+/// The real name of a permission that somebody has typed. `None` when there is no such permission.
+pub(crate) fn permission(typed: &str) -> Option<&'static str> {
+    let named = |name: &&str| name.eq_ignore_ascii_case(typed);
+    let synonym = SYNONYMS.iter().find(|(synonym, _)| named(synonym)).map(|(_, real)| *real);
+    ALL_PERMISSIONS.into_iter().chain(CHAT_PERMISSIONS).find(named).or(synonym)
+}
+
+/// Scales beyond these would leave nothing of the limits, or more than a clock can count.
+const SMALLEST_SCALE: f64 = 0.000_001;
+const LARGEST_SCALE: f64 = 1_000_000.0;
+
+/// How long a bot may take to answer a call, and under a recording policy. As documented for Graph.
+const ANSWER_LIMIT: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(5));
+
+/// How long a call lasts after its bot was last heard of. As documented for Graph.
+const KEEP_ALIVE_LIMIT: Duration = Duration::from_secs(45 * 60);
 
 /// Settings of an [`Emulator`](crate::Emulator).
 #[derive(Clone)]
@@ -25,6 +57,10 @@ pub struct EmulatorSettings {
     pub(crate) media_timeout: Duration,
     pub(crate) token_lifetime: Duration,
     pub(crate) callbacks_beyond_loopback: bool,
+    pub(crate) certificate: Option<Certificate>,
+    pub(crate) time_scale: f64,
+    pub(crate) check_every_action: bool,
+    pub(crate) calling_enabled: bool,
 }
 
 impl Default for EmulatorSettings {
@@ -39,6 +75,10 @@ impl Default for EmulatorSettings {
             media_timeout: Duration::from_secs(20),
             token_lifetime: Duration::from_secs(3600),
             callbacks_beyond_loopback: false,
+            certificate: None,
+            time_scale: 1.0,
+            check_every_action: false,
+            calling_enabled: true,
         }
     }
 }
@@ -101,6 +141,82 @@ impl EmulatorSettings {
         self.callbacks_beyond_loopback = allow;
         self
     }
+
+    /// Whether calling is enabled on the bot's registration. Default on; off, every call that it makes or answers is refused
+    /// with 403/7503.
+    #[must_use]
+    pub fn calling_enabled(mut self, enabled: bool) -> Self {
+        self.calling_enabled = enabled;
+        self
+    }
+
+    /// Checks permissions at every action, as pages list them. Default off: Graph checks them when a call is created or
+    /// answered, and not later.
+    #[must_use]
+    pub fn check_every_action(mut self, check: bool) -> Self {
+        self.check_every_action = check;
+        self
+    }
+
+    /// The certificate that the application has registered: a client assertion must be signed with its key. Default none;
+    /// then the signature of an assertion is not looked at.
+    #[must_use]
+    pub fn certificate(mut self, certificate: Certificate) -> Self {
+        self.certificate = Some(certificate);
+        self
+    }
+
+    /// Shortens or lengthens the times of the emulator, such as the limits that Graph documents: 15 s to answer a call, 5 s
+    /// under a recording policy, 45 min between signs of life; and ringing, prompts, recordings. Default 1; 0.01 makes 27 s of the 45 min. Zero and less, and what is no number, count as the
+    /// smallest scale there is, 0.000001.
+    #[must_use]
+    pub fn time_scale(mut self, scale: f64) -> Self {
+        self.time_scale = scale.clamp(SMALLEST_SCALE, LARGEST_SCALE);
+        if self.time_scale.is_nan() {
+            self.time_scale = SMALLEST_SCALE;
+        }
+        self
+    }
+
+    /// How long a bot may take to answer a call.
+    pub fn answer_limit(&self) -> Duration {
+        ANSWER_LIMIT.0.mul_f64(self.time_scale)
+    }
+
+    /// How long a bot may take to answer a call that it gets by a recording policy.
+    pub fn policy_answer_limit(&self) -> Duration {
+        ANSWER_LIMIT.1.mul_f64(self.time_scale)
+    }
+
+    /// How long a call lasts after its bot was last heard of.
+    pub fn keep_alive_limit(&self) -> Duration {
+        KEEP_ALIVE_LIMIT.mul_f64(self.time_scale)
+    }
+
+    /// Whether a bot may be called back at `url`.
+    pub(crate) fn may_call_back(&self, url: &Url) -> bool {
+        self.callbacks_beyond_loopback
+            || match url.host() {
+                Some(Host::Ipv4(address)) => address.is_loopback(),
+                Some(Host::Ipv6(address)) => address.is_loopback(),
+                Some(Host::Domain(name)) => name == "localhost",
+                None => false,
+            }
+    }
+}
+
+/// What is said of an address that [`may_call_back`](EmulatorSettings::may_call_back) refuses.
+pub(crate) const BEYOND_LOOPBACK: &str =
+    "The emulator calls back on loopback only, unless it is told otherwise.";
+
+/// The address of a bot's callbacks; else what is wrong with it, in words.
+pub(crate) fn callback_uri(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("callbackUri is not an address: {error}."))?;
+    if matches!(url.scheme(), "http" | "https") {
+        Ok(url)
+    } else {
+        Err("callbackUri must be an http or https address.".to_owned())
+    }
 }
 
 impl fmt::Debug for EmulatorSettings {
@@ -111,5 +227,49 @@ impl fmt::Debug for EmulatorSettings {
             .field("client_id", &self.client_id)
             .field("permissions", &self.permissions)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_scaled_and_no_scale_panics() {
+        let limits = |scale| {
+            let settings = EmulatorSettings::default().time_scale(scale);
+            [settings.answer_limit(), settings.policy_answer_limit(), settings.keep_alive_limit()]
+        };
+        assert_eq!(limits(1.0).map(|limit| limit.as_secs()), [15, 5, 2700]);
+        assert_eq!(limits(0.01).map(|limit| limit.as_millis()), [150, 50, 27_000]);
+        for scale in [0.0, -1.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            assert!(limits(scale).iter().all(|limit| !limit.is_zero()), "{scale}");
+        }
+    }
+
+    #[test]
+    fn permissions_are_known_by_the_names_that_documentation_uses() {
+        assert_eq!(permission("Calls.AccessMedia.All"), Some("Calls.AccessMedia.All"));
+        assert_eq!(permission("Calls.JoinGroupCalls.All"), Some("Calls.JoinGroupCall.All"));
+        assert_eq!(permission("calls.initiate.all"), Some("Calls.Initiate.All"));
+        assert_eq!(permission("Calls.All"), None);
+    }
+
+    #[test]
+    fn only_loopback_is_called_back_unless_told_otherwise() {
+        let may = |settings: &EmulatorSettings, url: &str| settings.may_call_back(&Url::parse(url).unwrap());
+        let settings = EmulatorSettings::default();
+        for (url, expected) in [
+            ("http://127.0.0.1/x", true),
+            ("http://[::1]:80/", true),
+            ("http://localhost/", true),
+            ("http://localhost.contoso.com/", false),
+            ("https://bot.contoso.com/", false),
+            ("http://10.0.0.1/", false),
+            ("file:///x", false),
+        ] {
+            assert_eq!(may(&settings, url), expected, "{url}");
+        }
+        assert!(may(&settings.allow_callbacks_beyond_loopback(true), "https://bot.contoso.com/"));
     }
 }

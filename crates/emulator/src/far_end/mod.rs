@@ -1,6 +1,6 @@
 //! A far end: somebody in a call with the bot, over real WebRTC on another stack's driver.
 //!
-//! It answers the bot's offer, plays what its [script](FarEndScript) says, and keeps what it hears.
+//! It answers the bot's offer, plays what its [script](FarEndScript) says once both are in the call, and keeps what it hears.
 
 mod clip;
 mod hearing;
@@ -44,7 +44,8 @@ pub struct FarEnd {
 }
 
 impl FarEnd {
-    /// Answers the SDP `offer`; returns the far end and the SDP of its answer. It begins its script once connected.
+    /// Answers the SDP `offer`; returns the far end and the SDP of its answer. It begins its script once connected and
+    /// told to [`begin`](Self::begin).
     pub(crate) async fn answer(
         offer: &str,
         script: &FarEndScript,
@@ -57,6 +58,11 @@ impl FarEnd {
         let peer = Arc::new(peer);
         tokio::spawn(Arc::clone(&peer).play(script.clone()));
         Ok((Self { peer, hearing, state }, answer))
+    }
+
+    /// It is in the call together with the bot: what its script says begins.
+    pub(crate) fn begin(&self) {
+        self.peer.begin();
     }
 
     /// Where its media stands.

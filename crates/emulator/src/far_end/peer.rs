@@ -69,6 +69,8 @@ pub(super) struct Peer {
     source: Option<MediaSourceId>,
     hearing: Arc<Hearing>,
     report: Arc<watch::Sender<FarEndState>>,
+    /// Whether it and the bot are in the call together. Media connects before that, while the phone still rings.
+    begun: watch::Sender<bool>,
 }
 
 impl Peer {
@@ -83,7 +85,8 @@ impl Peer {
         let (gathered, mut gathering) = watch::channel(false);
         let ssrc = rand::random();
         let track = Arc::new(TrackLocalStaticRTP::new(audio_track(ssrc)));
-        let echo = script.echo.then(|| Echo { track: Arc::clone(&track), ssrc });
+        let begun = watch::Sender::new(false);
+        let echo = script.echo.then(|| Echo { track: Arc::clone(&track), ssrc, begun: begun.subscribe() });
         let (reporting, heard) = (Arc::clone(&report), Arc::clone(&hearing));
         let handler = Arc::new(Handler { gathered, report: reporting, hearing: heard, echo });
         let connection = connection(handler).await?;
@@ -97,15 +100,28 @@ impl Peer {
         complete.map_err(|_| PeerError::NoCandidates)?.map_err(|_| PeerError::NoCandidates)?;
         let answer = connection.local_description().await.ok_or(PeerError::NoCandidates)?.sdp;
         let payload_type = payload_type(&*sender).await?;
-        let peer = Self { connection, track, ssrc, payload_type, source, hearing, report };
+        let peer = Self { connection, track, ssrc, payload_type, source, hearing, report, begun };
         Ok((peer, answer))
     }
 
-    /// Plays `script` from the moment that media flows.
+    /// What its script says begins, as soon as media flows.
+    pub(super) fn begin(&self) {
+        self.begun.send_replace(true);
+    }
+
+    /// Plays `script` from the moment that media flows in a call that both are in.
     pub(super) async fn play(self: Arc<Self>, script: FarEndScript) {
-        let mut state = self.report.subscribe();
-        let connected = state.wait_for(|state| *state >= FarEndState::Connected).await.is_ok();
-        if !connected || script.echo {
+        let (mut state, mut over, mut begun) =
+            (self.report.subscribe(), self.report.subscribe(), self.begun.subscribe());
+        let together = async {
+            let connected = state.wait_for(|state| *state >= FarEndState::Connected).await.is_ok();
+            connected && begun.wait_for(|begun| *begun).await.is_ok()
+        };
+        let together = tokio::select! {
+            together = together => together,
+            _ = over.wait_for(|state| *state >= FarEndState::Closed) => false,
+        };
+        if !together || script.echo {
             return;
         }
         let Some(clip) = script.clip else {
@@ -202,10 +218,12 @@ fn advance(report: &watch::Sender<FarEndState>, state: FarEndState) {
     });
 }
 
-/// Sends packets back as they came.
+/// Sends packets back as they came, once it and the bot are in the call together.
+#[derive(Clone)]
 struct Echo {
     track: Arc<TrackLocalStaticRTP>,
     ssrc: u32,
+    begun: watch::Receiver<bool>,
 }
 
 /// Takes what the connection reports.
@@ -236,12 +254,14 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
         let hearing = Arc::clone(&self.hearing);
-        let echo = self.echo.as_ref().map(|echo| (Arc::clone(&echo.track), echo.ssrc));
+        let echo = self.echo.clone();
         tokio::spawn(async move {
             while let Some(event) = track.poll().await {
                 let TrackRemoteEvent::OnRtpPacket(mut packet) = event else { continue };
                 hearing.receive(packet.header.sequence_number, packet.header.timestamp, &packet.payload);
-                if let Some((track, ssrc)) = &echo {
+                if let Some(Echo { track, ssrc, begun }) = &echo
+                    && *begun.borrow()
+                {
                     packet.header.ssrc = *ssrc;
                     packet.header.extension = false;
                     packet.header.extensions.clear();

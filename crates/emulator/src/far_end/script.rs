@@ -34,7 +34,7 @@ impl FarEndScript {
         Self::default()
     }
 
-    /// Says `clip` once connected.
+    /// Says `clip` once the call is established and the bot is let in.
     #[must_use]
     pub fn say(mut self, clip: Arc<Clip>) -> Self {
         self.clip = Some(clip);
@@ -60,6 +60,11 @@ impl FarEndScript {
     pub fn keep_what_it_hears(mut self) -> Self {
         self.keep = true;
         self
+    }
+
+    /// What it says.
+    pub(crate) fn clip(&self) -> Option<&Clip> {
+        self.clip.as_deref()
     }
 
     pub(super) fn keeps_what_it_hears(&self) -> bool {

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
-use offhook_emulator::{AfterSpeech, EmulatorSettings, FarEndScript, FarEndState};
+use offhook_emulator::{AfterSpeech, EmulatorSettings, FarEndScript, FarEndState, User};
 use offhook_media::{AudioFormat, AudioFrame, AudioSocket, FrameOrigin, MediaInstant};
 use serde_json::{Value, json};
 
-use crate::support::{Bot, tone};
+use crate::support::{Bot, tone, word};
 
 /// Loudness of a frequency among samples at 16 kHz (Goertzel).
 fn strength(samples: &[i16], frequency: f64) -> f64 {
@@ -27,6 +27,19 @@ async fn speak(socket: &mut AudioSocket, frames: usize, frequency: f64) {
             (0..320).map(|i| ((step * (frame * 320 + i) as f64).sin() * 6000.0) as i16).collect();
         let frame = AudioFrame::new(AudioFormat::Pcm16K, MediaInstant::ZERO, &samples).unwrap();
         socket.send(&frame).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_after_their_speech_does_not_do_so_while_the_phone_rings() {
+    let script = FarEndScript::new().then(AfterSpeech::HangUp).say(word());
+    let mut bot = Bot::start(EmulatorSettings::default(), script.clone()).await;
+    let ringing = Duration::from_millis(700);
+    bot.emulator.add_user("ada", User::new("Ada", script).picks_up_after(ringing));
+    let mut session = bot.session();
+    bot.call(bot.body(&session.blob().to_string()), &mut session).await;
+    for expected in ["establishing", "established", "terminated"] {
+        assert_eq!(bot.next().await.state(), Some(expected));
     }
 }
 

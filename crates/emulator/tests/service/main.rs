@@ -1,6 +1,12 @@
 //! The emulator as a bot meets it: over HTTP and real media.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod alone;
+mod caller;
 mod calls;
 mod errors;
+mod faults;
+mod incoming;
+mod scenario;
 mod support;
+mod tokens;

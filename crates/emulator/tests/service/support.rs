@@ -47,6 +47,11 @@ pub(crate) fn tone() -> Arc<Clip> {
     Arc::new(Clip::new(Sound::new(SampleRate::HZ_16000, samples)).unwrap())
 }
 
+/// A fifth of a second of silence.
+pub(crate) fn word() -> Arc<Clip> {
+    Arc::new(Clip::new(Sound::new(SampleRate::HZ_16000, vec![0; 3_200])).unwrap())
+}
+
 impl Bot {
     pub(crate) async fn start(settings: EmulatorSettings, script: FarEndScript) -> Self {
         let emulator = Emulator::start(settings).await.unwrap();
