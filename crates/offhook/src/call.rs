@@ -18,6 +18,7 @@ const REASON_TIME: Duration = Duration::from_secs(2);
 ///
 /// When the service says that the call is over, its media ends too. Dropping it hangs up, as far as the runtime lives to do
 /// so; [`hang_up`](Self::hang_up) says whether that worked.
+#[must_use = "dropping a call hangs it up"]
 pub struct BotCall {
     call: Call,
     media: MediaSession,

@@ -1,10 +1,9 @@
 //! A bot that lives in an emulator's tenant.
 
 use offhook_emulator::Emulator;
-use offhook_signaling::Credentials;
+use offhook_signaling::{Cloud, Credentials};
 
 use crate::bot::{Bot, BotBuilder};
-use crate::cloud::Cloud;
 
 impl Bot {
     /// A bot in `emulator`'s tenant, signed in as the application that may call there.
@@ -25,14 +24,14 @@ impl Bot {
     pub fn in_emulator(emulator: &Emulator) -> BotBuilder {
         let credentials =
             Credentials::client_secret(emulator.tenant_id(), emulator.client_id(), emulator.client_secret());
-        Bot::builder(credentials).cloud(Cloud::from(emulator))
+        Bot::builder(credentials).cloud(cloud_of(emulator))
     }
 }
 
-impl From<&Emulator> for Cloud {
-    fn from(emulator: &Emulator) -> Self {
-        Cloud::at(emulator.graph_url())
-            .authority_url(emulator.authority_url())
-            .openid_metadata_url(emulator.openid_metadata_url())
-    }
+/// Where everything is in an emulator.
+fn cloud_of(emulator: &Emulator) -> Cloud {
+    Cloud::at(emulator.graph_url())
+        .authority_url(emulator.authority_url())
+        .callback_issuers([emulator.issuer()])
+        .openid_metadata_url(emulator.openid_metadata_url())
 }

@@ -35,7 +35,6 @@
 
 mod bot;
 mod call;
-mod cloud;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod error;
@@ -44,13 +43,13 @@ mod report;
 
 pub use bot::{Bot, BotBuilder};
 pub use call::BotCall;
-pub use cloud::Cloud;
 pub use error::BotError;
 #[cfg(feature = "emulator")]
 pub use offhook_emulator as emulator;
 pub use offhook_media as media;
 pub use offhook_recording as recording;
 pub use offhook_signaling as signaling;
+pub use offhook_signaling::Cloud;
 pub use report::CallReport;
 
 /// The README's samples, which thereby compile and run.

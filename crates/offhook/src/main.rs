@@ -24,6 +24,7 @@ struct Cli {
 enum Command {
     #[cfg(feature = "emulator")]
     Emulator(command::emulator::Arguments),
+    Permissions(command::permissions::Arguments),
 }
 
 #[tokio::main]
@@ -34,6 +35,7 @@ async fn main() -> std::process::ExitCode {
     let done = match Cli::parse().command {
         #[cfg(feature = "emulator")]
         Command::Emulator(arguments) => command::emulator::run(arguments).await,
+        Command::Permissions(arguments) => command::permissions::run(&arguments),
     };
     match done {
         Ok(()) => std::process::ExitCode::SUCCESS,

@@ -7,6 +7,6 @@ pub use offhook_media::{
     Sound,
 };
 pub use offhook_recording::WavRecorder;
-pub use offhook_signaling::{Credentials, NewCall};
+pub use offhook_signaling::{Credentials, MeetingLink, NewCall};
 
 pub use crate::{Bot, BotCall, BotError, CallReport, Cloud};

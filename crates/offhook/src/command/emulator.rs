@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use offhook_emulator::{AfterSpeech, Clip, Emulator, EmulatorSettings, FarEndScript, Meeting, User};
+use offhook_emulator::{
+    AfterSpeech, Clip, Emulator, EmulatorSettings, FarEndScript, Meeting, Scenario, User,
+};
 use serde_json::{Value, json};
 
 /// The join id and passcode of the meeting that is there.
@@ -18,7 +20,7 @@ const MEETING: (&str, &str) = ("1234567890", "psw123");
 /// line of JSON on standard output says where it listens and how to sign in; the log goes to standard error. Ctrl-C stops it.
 ///
 /// Users: `ada` speaks, `echo` sends back what it hears, `quiet` listens. The meeting has join id 1234567890 and passcode
-/// psw123; Ada waits in it.
+/// psw123; Ada waits in it. A scenario has users, meetings, happenings and faults of its own; docs/emulator.md describes it.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Where to listen; port 0 takes any free one.
@@ -27,35 +29,61 @@ pub(crate) struct Arguments {
     /// What Ada says, again and again [default: built-in speech].
     #[arg(long, value_name = "FILE.wav")]
     speech: Option<PathBuf>,
+    /// Who is there, what happens and what goes wrong, in place of the users and the meeting above.
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "speech")]
+    scenario: Option<PathBuf>,
     /// Call bots back at any address, not only on this machine.
     #[arg(long)]
     callbacks_anywhere: bool,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let speech = Arc::new(match &arguments.speech {
-        Some(path) => Clip::from_wav(path)?,
-        None => Clip::speech(),
-    });
     let settings = EmulatorSettings::default()
         .listen(arguments.listen)
         .allow_callbacks_beyond_loopback(arguments.callbacks_anywhere);
-    let emulator = Emulator::start(settings).await?;
-    let ada = || User::new("Ada", FarEndScript::new().say(Arc::clone(&speech)).then(AfterSpeech::Repeat));
-    emulator.add_user("ada", ada());
-    emulator.add_user("echo", User::new("Echo", FarEndScript::new().echo()));
-    emulator.add_user("quiet", User::new("Quiet", FarEndScript::new()));
-    emulator.add_meeting(MEETING.0, Meeting::new(ada()).passcode(MEETING.1));
-    println!("{}", ready(&emulator));
+    let (emulator, people) = match &arguments.scenario {
+        Some(path) => play(settings, Scenario::from_file(path)?).await?,
+        None => furnish(settings, arguments.speech).await?,
+    };
+    println!("{}", ready(&emulator, people));
     tracing::info!(address = %emulator.address(), "the emulator is ready; Ctrl-C stops it");
     tokio::signal::ctrl_c().await?;
     emulator.shut_down().await;
     Ok(())
 }
 
+/// An emulator and who is there: `users` and `meetings` of the line that says that it is ready.
+type Furnished = Result<(Emulator, Value), Box<dyn Error>>;
+
+async fn play(settings: EmulatorSettings, scenario: Scenario) -> Furnished {
+    let users: Vec<&str> = scenario.user_ids().collect();
+    let meetings: Vec<Value> = scenario.join_ids().map(|(id, passcode)| meeting(id, passcode)).collect();
+    let people = json!({"users": users, "meetings": meetings});
+    Ok((Emulator::start_scenario(settings, scenario).await?, people))
+}
+
+async fn furnish(settings: EmulatorSettings, speech: Option<PathBuf>) -> Furnished {
+    let speech = Arc::new(match &speech {
+        Some(path) => Clip::from_wav(path)?,
+        None => Clip::speech(),
+    });
+    let emulator = Emulator::start(settings).await?;
+    let ada = || User::new("Ada", FarEndScript::new().say(Arc::clone(&speech)).then(AfterSpeech::Repeat));
+    emulator.add_user("ada", ada());
+    emulator.add_user("echo", User::new("Echo", FarEndScript::new().echo()));
+    emulator.add_user("quiet", User::new("Quiet", FarEndScript::new()));
+    emulator.add_meeting(MEETING.0, Meeting::new(ada()).passcode(MEETING.1));
+    let meetings = [meeting(MEETING.0, Some(MEETING.1))];
+    Ok((emulator, json!({"users": ["ada", "echo", "quiet"], "meetings": meetings})))
+}
+
+fn meeting(join_id: &str, passcode: Option<&str>) -> Value {
+    json!({"joinMeetingId": join_id, "passcode": passcode})
+}
+
 /// Where everything is, for a script that starts the emulator.
-fn ready(emulator: &Emulator) -> Value {
-    json!({
+fn ready(emulator: &Emulator, people: Value) -> Value {
+    let mut ready = json!({
         "graph": emulator.graph_url(),
         "authority": emulator.authority_url(),
         "openIdMetadata": emulator.openid_metadata_url(),
@@ -63,7 +91,9 @@ fn ready(emulator: &Emulator) -> Value {
         "tenant": emulator.tenant_id(),
         "clientId": emulator.client_id(),
         "clientSecret": emulator.client_secret(),
-        "users": ["ada", "echo", "quiet"],
-        "meetings": [{"joinMeetingId": MEETING.0, "passcode": MEETING.1}],
-    })
+    });
+    if let (Some(ready), Value::Object(people)) = (ready.as_object_mut(), people) {
+        ready.extend(people);
+    }
+    ready
 }

@@ -2,3 +2,4 @@
 
 #[cfg(feature = "emulator")]
 pub(crate) mod emulator;
+pub(crate) mod permissions;
