@@ -1,5 +1,7 @@
 //! From the first request to the last notification.
 
+use std::time::Duration;
+
 use offhook::emulator::{AfterSpeech, FarEndScript, FarEndState};
 use offhook::media::MediaState;
 use offhook::prelude::*;
@@ -62,7 +64,12 @@ async fn short_call(scene: &Scene) {
 async fn twenty_calls_at_once_are_twenty_calls() {
     let scene = scene(hums(440.0, 6.0).keep_what_it_hears()).await;
     futures_util::future::join_all((0..20).map(|_| short_call(&scene))).await;
-    assert_eq!(scene.bot.platform().stats().sessions, 0, "each gave its place back");
+    let all_gone = async {
+        while scene.bot.platform().stats().sessions > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), all_gone).await.expect("each gives its place back");
     let stats = scene.bot.receiver().stats();
     assert_eq!((stats.unauthorized, stats.notifications.dropped), (0, 0));
 }

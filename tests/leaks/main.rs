@@ -158,7 +158,7 @@ fn notification(resource: &str) -> Value {
 
 async fn a_wrong_secret(emulator: &Emulator, secrets: &mut Secrets) {
     let credentials = Credentials::client_secret(emulator.tenant_id(), emulator.client_id(), WRONG_SECRET);
-    let bot = Bot::builder(credentials).cloud(Cloud::from(emulator)).start().await.unwrap();
+    let bot = Bot::builder(credentials).cloud(Cloud::at(emulator.graph_url())).start().await.unwrap();
     let refused = bot.call(NewCall::to_user("ada"), &MediaSessionSettings::default()).await.unwrap_err();
     secrets.shown("refusal", &refused);
     let refused = with_causes(&refused);
