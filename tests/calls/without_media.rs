@@ -8,6 +8,7 @@ use axum::routing::{delete, post};
 use axum::{Json, Router};
 use offhook::media::MediaError;
 use offhook::prelude::*;
+use offhook::signaling::CallsError;
 use serde_json::{Value, json};
 
 /// What the 201 holds, and the calls that were hung up.
@@ -67,5 +68,20 @@ async fn a_call_whose_media_cannot_be_negotiated_is_hung_up_and_says_why() {
         assert!(matches!(error, BotError::Media(MediaError::ForeignBlob { .. } | MediaError::Blob(_))));
         assert!(error.to_string().contains(said), "{error}");
         assert_eq!(hung_up, 1, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_callback_address_that_is_none_is_refused_before_anything_is_listened_for() {
+    for uri in
+        ["bot.contoso.com:443/callback", "localhost:8080/callback", "callback", "ftp://bot.contoso.com/"]
+    {
+        let credentials = Credentials::client_secret("tenant", "app", "secret");
+        let refused = Bot::builder(credentials).callback_uri(uri).start().await.err();
+        let setting = match refused {
+            Some(BotError::Calls(CallsError::InvalidSetting { setting, .. })) => setting,
+            other => panic!("{uri}: {other:?}"),
+        };
+        assert_eq!(setting, "callback_uri", "{uri}");
     }
 }

@@ -232,6 +232,9 @@ impl BotBuilder {
     /// # Errors
     /// When a port is taken or a setting cannot be used.
     pub async fn start(self) -> Result<Bot, BotError> {
+        if let Some(uri) = &self.callback_uri {
+            path_of(uri)?;
+        }
         let receiver = CallbackReceiver::builder(self.credentials.client_id()).cloud(&self.cloud);
         let receiver = (self.receiver)(receiver).build()?;
         let client = (self.client)(CallsClient::builder(self.credentials).cloud(self.cloud)).build()?;
