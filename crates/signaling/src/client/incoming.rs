@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::CallsClient;
 use super::operations::OperationKind;
-use super::options::option_setters;
+use super::options::{media_setters, option_setters};
 use super::request::Ask;
 use super::rules::{self, require, within};
 use crate::cloud::CloudFeature;
@@ -39,31 +39,6 @@ impl Answer {
     /// call's media.
     pub fn callback_uri(mut self, uri: impl Into<String>) -> Self {
         self.body.callback_uri = uri.into().into();
-        self
-    }
-
-    /// Media hosted by the application, described by this blob.
-    pub fn app_hosted_media(self, blob: impl Into<Redacted<String>>) -> Self {
-        self.media(AppHostedMediaConfig::with_blob(blob))
-    }
-
-    /// Media hosted by the service: prompts and recordings, no frames.
-    pub fn service_hosted_media(self) -> Self {
-        self.media(ServiceHostedMediaConfig::new())
-    }
-
-    /// Media hosted by the service, which fetches these prompts ahead.
-    pub fn service_hosted_media_with(self, prompts: impl IntoIterator<Item = MediaInfo>) -> Self {
-        let prompts: Vec<MediaInfo> = prompts.into_iter().collect();
-        self.media(ServiceHostedMediaConfig {
-            pre_fetch_media: prompts.into(),
-            ..ServiceHostedMediaConfig::new()
-        })
-    }
-
-    /// A media configuration of one's own making.
-    pub fn media(mut self, config: impl Into<MediaConfig>) -> Self {
-        self.body.media_config = config.into().into();
         self
     }
 
@@ -103,6 +78,7 @@ impl Default for Answer {
 }
 
 option_setters!(Answer, body.call_options, CallOptions::incoming);
+media_setters!(Answer, body.media_config);
 
 /// Where an incoming call is sent instead.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Setters for call options, which a new call and an answer have alike.
+//! Setters for call options and media, which a new call and an answer have alike.
 
 /// Adds the setters to a builder whose options are in the field at this path.
 macro_rules! option_setters {
@@ -41,3 +41,37 @@ macro_rules! option_setters {
     };
 }
 pub(super) use option_setters;
+
+/// Adds the setters to a builder whose media configuration is in the field at this path.
+macro_rules! media_setters {
+    ($builder:ident, $($field:ident).+) => {
+        /// Who hosts its media.
+        impl $builder {
+            /// Media hosted by the application, described by this blob.
+            pub fn app_hosted_media(self, blob: impl Into<Redacted<String>>) -> Self {
+                self.media(AppHostedMediaConfig::with_blob(blob))
+            }
+
+            /// Media hosted by the service: prompts and recordings, no frames.
+            pub fn service_hosted_media(self) -> Self {
+                self.media(ServiceHostedMediaConfig::new())
+            }
+
+            /// Media hosted by the service, which fetches these prompts ahead.
+            pub fn service_hosted_media_with(self, prompts: impl IntoIterator<Item = MediaInfo>) -> Self {
+                let prompts: Vec<MediaInfo> = prompts.into_iter().collect();
+                self.media(ServiceHostedMediaConfig {
+                    pre_fetch_media: prompts.into(),
+                    ..ServiceHostedMediaConfig::new()
+                })
+            }
+
+            /// A media configuration of one's own making.
+            pub fn media(mut self, config: impl Into<MediaConfig>) -> Self {
+                self.$($field).+ = config.into().into();
+                self
+            }
+        }
+    };
+}
+pub(super) use media_setters;

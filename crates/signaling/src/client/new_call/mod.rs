@@ -5,7 +5,7 @@ mod rules;
 use std::time::Duration;
 
 use super::meeting_link::MeetingLink;
-use super::options::option_setters;
+use super::options::{media_setters, option_setters};
 use super::rules::seconds;
 use crate::error::CallsError;
 use crate::model::{
@@ -146,31 +146,6 @@ impl NewCall {
         self
     }
 
-    /// Media hosted by the application, described by this blob.
-    pub fn app_hosted_media(self, blob: impl Into<Redacted<String>>) -> Self {
-        self.media(AppHostedMediaConfig::with_blob(blob))
-    }
-
-    /// Media hosted by the service: prompts and recordings, no frames.
-    pub fn service_hosted_media(self) -> Self {
-        self.media(ServiceHostedMediaConfig::new())
-    }
-
-    /// Media hosted by the service, which fetches these prompts ahead.
-    pub fn service_hosted_media_with(self, prompts: impl IntoIterator<Item = MediaInfo>) -> Self {
-        let prompts: Vec<MediaInfo> = prompts.into_iter().collect();
-        self.media(ServiceHostedMediaConfig {
-            pre_fetch_media: prompts.into(),
-            ..ServiceHostedMediaConfig::new()
-        })
-    }
-
-    /// A media configuration of one's own making.
-    pub fn media(mut self, config: impl Into<MediaConfig>) -> Self {
-        self.call.media_config = config.into().into();
-        self
-    }
-
     /// Whether the bot leaves the mixed room, to speak only through audio routing groups. Default: it stays.
     pub fn remove_from_default_audio_group(mut self, leave: bool) -> Self {
         self.leaves_mixed_room = Some(leave);
@@ -239,6 +214,7 @@ impl NewCall {
 }
 
 option_setters!(NewCall, call.call_options, CallOptions::outgoing);
+media_setters!(NewCall, call.media_config);
 
 /// Calls to one person or phone.
 const TO_ONE: Requirement = Requirement::any_of(&[Permission::Initiate]);
