@@ -126,8 +126,9 @@ impl Inner {
         if let (Some(id), Some(token), true) = (message_id, authorization, joining.is_empty()) {
             self.take_once(&caller, Fingerprint::of(token, id.as_bytes(), &body))?;
         }
+        let each = body.len() / notifications.value.items().len().max(1);
         for notification in caller.vouch(notifications).into_notifications() {
-            self.deliver(notification);
+            self.deliver(notification, each);
         }
         // Last, since the application's hook may panic, and what was taken would be lost: again, it is refused.
         Ok(Taken::Notifications(joining::answer(&caller, joining, &self.joining)))
@@ -142,10 +143,10 @@ impl Inner {
         if taken.take(post, now, caller.believed_until()) { Ok(()) } else { Err(Refusal::Replayed) }
     }
 
-    fn deliver(&self, notification: Verified<CommsNotification>) {
+    fn deliver(&self, notification: Verified<CommsNotification>, bytes: usize) {
         let call = notification.get().call_id();
         let span = tracing::info_span!("notification", call = call.as_ref().map(tracing::field::display));
-        span.in_scope(|| self.registry.deliver(notification));
+        span.in_scope(|| self.registry.deliver(notification, bytes));
     }
 
     async fn read_body(&self, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Refusal> {

@@ -20,6 +20,8 @@ const QUEUE: usize = 256;
 const HELD_CALLS: usize = 256;
 /// Notifications held for one of them. Further ones are dropped and counted, and the call is polled once followed.
 const HELD_EACH: usize = 64;
+/// Bytes of posts held for all of them. The longest held goes first.
+const HELD_BYTES: usize = 16 << 20;
 /// Invitations that wait for whoever takes incoming calls. Each is good for seconds only.
 const INVITATIONS: usize = 64;
 /// Ended calls that are remembered, to tell what comes late from what is about nobody's call.
@@ -88,6 +90,8 @@ pub(crate) struct Registry {
 struct Inner {
     followed: HashMap<CallId, Entry>,
     held: VecDeque<Held>,
+    /// What the held notifications took in their posts.
+    held_bytes: usize,
     ended: VecDeque<CallId>,
     /// Whoever takes incoming calls.
     listener: Option<mpsc::Sender<Invitation>>,
@@ -114,6 +118,7 @@ impl Entry {
 struct Held {
     id: CallId,
     notifications: Vec<Verified<CommsNotification>>,
+    bytes: usize,
     missed: bool,
     reported: bool,
 }
@@ -128,11 +133,11 @@ impl Registry {
         self.inner().stats
     }
 
-    /// Brings a notification to its call, or holds it. Never waits.
-    pub(crate) fn deliver(&self, notification: Verified<CommsNotification>) {
+    /// Brings a notification, which took so many bytes in its post, to its call, or holds it. Never waits.
+    pub(crate) fn deliver(&self, notification: Verified<CommsNotification>, bytes: usize) {
         let mut inner = self.inner();
         match notification.get().call_id() {
-            Some(id) => inner.deliver(id, notification),
+            Some(id) => inner.deliver(id, notification, bytes),
             None => {
                 inner.stats.without_call += 1;
                 tracing::debug!(?notification, "a notification about no call");
@@ -195,6 +200,7 @@ impl Inner {
         if let Some(index) = self.held.iter().position(|held| held.id == *id)
             && let Some(held) = self.held.remove(index)
         {
+            self.held_bytes -= held.bytes;
             missed.store(held.missed, Ordering::Release);
             for notification in held.notifications {
                 sender
@@ -207,7 +213,7 @@ impl Inner {
         Some(Feed { notifications, missed })
     }
 
-    fn deliver(&mut self, id: CallId, notification: Verified<CommsNotification>) {
+    fn deliver(&mut self, id: CallId, notification: Verified<CommsNotification>, bytes: usize) {
         if let Some(entry) = self.followed.get(&id) {
             if entry.offer(notification) {
                 self.stats.delivered += 1;
@@ -218,7 +224,7 @@ impl Inner {
         } else if self.ended.contains(&id) {
             self.stats.late += 1;
         } else if let Some(notification) = self.invite(&id, notification) {
-            self.hold(id, notification);
+            self.hold(id, notification, bytes);
         }
     }
 
@@ -242,10 +248,20 @@ impl Inner {
         None
     }
 
-    fn hold(&mut self, id: CallId, notification: Verified<CommsNotification>) {
+    fn hold(&mut self, id: CallId, notification: Verified<CommsNotification>, bytes: usize) {
+        let is_new = self.held.iter().all(|held| held.id != id);
+        while ((is_new && self.held.len() == HELD_CALLS) || self.held_bytes + bytes > HELD_BYTES)
+            && self.held.front().is_some_and(|oldest| oldest.id != id)
+            && let Some(oldest) = self.held.pop_front()
+        {
+            self.held_bytes -= oldest.bytes;
+            self.stats.dropped += oldest.notifications.len() as u64;
+        }
         if let Some(held) = self.held.iter_mut().find(|held| held.id == id) {
-            if held.notifications.len() < HELD_EACH {
+            if held.notifications.len() < HELD_EACH && self.held_bytes + bytes <= HELD_BYTES {
                 held.notifications.push(notification);
+                held.bytes += bytes;
+                self.held_bytes += bytes;
                 self.stats.held += 1;
             } else {
                 held.missed = true;
@@ -253,12 +269,14 @@ impl Inner {
             }
             return;
         }
-        if self.held.len() == HELD_CALLS
-            && let Some(oldest) = self.held.pop_front()
-        {
-            self.stats.dropped += oldest.notifications.len() as u64;
-        }
-        self.held.push_back(Held { id, notifications: vec![notification], missed: false, reported: false });
+        self.held_bytes += bytes;
+        self.held.push_back(Held {
+            id,
+            notifications: vec![notification],
+            bytes,
+            missed: false,
+            reported: false,
+        });
         self.stats.held += 1;
         self.report_unknown();
     }
