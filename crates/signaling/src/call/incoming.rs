@@ -84,7 +84,7 @@ impl IncomingCall {
     fn new(calls: &Calls, invitation: Invitation) -> Self {
         let Invitation { call: resource, feed, at } = invitation;
         let tracker = CallTracker::created(resource.clone(), SystemTime::now())
-            .unwrap_or_else(|| unreachable!("the registry gives each invitation its id"));
+            .expect("the registry gives each invitation its id");
         let limit = if is_policy_recording(&resource) { POLICY_TIME_LIMIT } else { TIME_LIMIT };
         let incoming = Self {
             call: calls.drive(tracker, feed),

@@ -42,8 +42,8 @@ impl Operations {
         self.0.iter().filter(|entry| !entry.over && entry.askable).map(|entry| &entry.id)
     }
 
-    /// Takes what was told of an operation; `ended` when its end was told, whatever its status says. Gives the operation if
-    /// that ended it, and whether anything changed.
+    /// Takes what was told of an operation; `ended` when its end was told, whatever its status says. Gives what became
+    /// of it.
     pub(super) fn take(&mut self, id: &OperationId, told: &CommsOperation, ended: bool) -> Told {
         let over = ended || told.is_over();
         let mut told = told.clone();
