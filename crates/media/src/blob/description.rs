@@ -131,6 +131,33 @@ pub enum DescriptionError {
         /// What differs.
         what: &'static str,
     },
+    /// An offer asks for more speakers on streams of their own than it has sections for.
+    #[error(
+        "socket {socket} asks for {unmixed} speakers on streams of their own, and has no media section with mid {socket}.{stream}"
+    )]
+    NoStream {
+        /// The socket.
+        socket: u32,
+        /// What it asks for.
+        unmixed: u8,
+        /// The first that is missing.
+        stream: u8,
+    },
+    /// The section of a speaker's own stream goes one way only: to the one who offered.
+    #[error(
+        "section {section} (line {line}) says {section_says:?}; a speaker's own stream goes to the offerer only"
+    )]
+    StreamDirection {
+        /// The section.
+        section: String,
+        /// Its line.
+        line: usize,
+        /// Its direction.
+        section_says: MediaDirection,
+    },
+    /// Every section is rejected: there is nothing to connect for.
+    #[error("rejects every media section")]
+    NothingInUse,
     /// There are several sections, and this one does not share the transport of the others.
     #[error("section {section} (line {line}) is not in a=group:BUNDLE")]
     NotBundled {
@@ -152,6 +179,9 @@ pub(super) fn check(kind: SdpType, sdp: &str, sockets: &[SocketDescription]) -> 
         let section = sdp.section(&socket.id.0.to_string());
         let section = section.ok_or(DescriptionError::NoSection { socket: socket.id.0 })?;
         check_media(&sdp, section, socket, kind)?;
+        if socket.modality == Modality::Audio {
+            check_streams(&sdp, socket, kind)?;
+        }
     }
     sdp.sections.iter().try_for_each(|section| check_setup(section, kind))?;
     let in_use: Vec<&Section<'_>> =
@@ -180,12 +210,12 @@ pub(super) fn has_sections_of(answer: &str, offer: &str) -> Result<bool, Descrip
 }
 
 /// Port 0 says no, but for a section that an offer makes depend on its bundle (RFC 9143 section 6).
-fn is_rejected(sdp: &Sdp<'_>, section: &Section<'_>, kind: SdpType) -> bool {
+pub(super) fn is_rejected(sdp: &Sdp<'_>, section: &Section<'_>, kind: SdpType) -> bool {
     let leans_on_bundle = kind == SdpType::Offer && section.own.is_bundle_only && is_bundled(sdp, section);
     section.port == 0 && !leans_on_bundle
 }
 
-fn is_bundled(sdp: &Sdp<'_>, section: &Section<'_>) -> bool {
+pub(super) fn is_bundled(sdp: &Sdp<'_>, section: &Section<'_>) -> bool {
     section.own.mid.is_some_and(|mid| sdp.bundle().any(|bundled| bundled == mid))
 }
 
@@ -232,6 +262,39 @@ fn check_media(
         }
         _ => Ok(()),
     }
+}
+
+/// The sections of speakers' own streams: `0.1`, `0.2` and so on for socket 0. An offer has one for each that it asks for.
+fn check_streams(sdp: &Sdp<'_>, socket: &SocketDescription, kind: SdpType) -> Result<(), DescriptionError> {
+    let prefix = format!("{}.", socket.id.0);
+    if kind == SdpType::Offer {
+        let unmixed = socket.unmixed.unwrap_or(0);
+        let missing = (1..=unmixed).find(|stream| sdp.section(&format!("{prefix}{stream}")).is_none());
+        if let Some(stream) = missing {
+            return Err(DescriptionError::NoStream { socket: socket.id.0, unmixed, stream });
+        }
+    }
+    let is_stream = |section: &&Section<'_>| section.own.mid.is_some_and(|mid| mid.starts_with(&prefix));
+    for section in sdp.sections.iter().filter(is_stream) {
+        let declined = SocketDescription { direction: Some(MediaDirection::Inactive), ..socket.clone() };
+        if is_rejected(sdp, section, kind) {
+            check_media(sdp, section, &declined, kind)?;
+            continue;
+        }
+        let direction = section.own.direction;
+        check_media(sdp, section, &SocketDescription { direction, ..declined }, kind)?;
+        let to_offerer = match kind {
+            SdpType::Offer => MediaDirection::ReceiveOnly,
+            SdpType::Answer => MediaDirection::SendOnly,
+        };
+        if let Some(section_says) = direction
+            && ![to_offerer, MediaDirection::Inactive].contains(&section_says)
+        {
+            let (section, line) = (section.name(), section.line);
+            return Err(DescriptionError::StreamDirection { section, line, section_says });
+        }
+    }
+    Ok(())
 }
 
 /// The protocols of `m=`: always UDP, always DTLS (RFC 5764 section 8, RFC 8841 section 4).

@@ -6,6 +6,7 @@
 
 mod description;
 mod microsoft;
+pub(crate) mod peer;
 mod profile;
 mod sdp;
 

@@ -322,10 +322,15 @@ impl<'de> Deserialize<'de> for MediaSessionId {
 mod audio_format {
     use super::{AudioFormat, Deserialize, Deserializer, Serialize, Serializer, de};
 
+    const NAMES: [&str; 6] = ["Pcm8K", "Pcm12K", "Pcm16K", "Pcm24K", "Pcm44K", "Pcm48K"];
+
     fn name(format: AudioFormat) -> &'static str {
         match format {
+            AudioFormat::Pcm8K => "Pcm8K",
+            AudioFormat::Pcm12K => "Pcm12K",
             AudioFormat::Pcm16K => "Pcm16K",
             AudioFormat::Pcm24K => "Pcm24K",
+            AudioFormat::Pcm44K => "Pcm44K",
             AudioFormat::Pcm48K => "Pcm48K",
         }
     }
@@ -344,6 +349,6 @@ mod audio_format {
     ) -> Result<Option<AudioFormat>, D::Error> {
         let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
         let known = AudioFormat::ALL.into_iter().find(|format| name(*format) == text);
-        known.map(Some).ok_or_else(|| de::Error::unknown_variant(&text, &["Pcm16K", "Pcm24K", "Pcm48K"]))
+        known.map(Some).ok_or_else(|| de::Error::unknown_variant(&text, &NAMES))
     }
 }

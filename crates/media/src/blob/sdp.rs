@@ -39,7 +39,7 @@ pub(super) struct Section<'a> {
     pub(super) kind: &'a str,
     pub(super) port: u16,
     pub(super) protocol: &'a str,
-    formats: &'a str,
+    pub(super) formats: &'a str,
     pub(super) own: Attributes<'a>,
 }
 
@@ -58,6 +58,8 @@ pub(super) struct Attributes<'a> {
     pub(super) has_rtcp_mux: bool,
     pub(super) is_bundle_only: bool,
     pub(super) candidates: usize,
+    /// Every attribute as it stands: name and value.
+    pub(super) all: Vec<(&'a str, &'a str)>,
     /// Payload types that have an `a=rtpmap`, one bit each.
     mapped: u128,
     /// Those of them that stand for Opus at 48000/2 (RFC 7587 section 7).
@@ -165,6 +167,7 @@ impl<'a> Attributes<'a> {
             None => (attribute, None),
         };
         let text = value.unwrap_or_default();
+        self.all.push((name, text));
         let valid = |is_valid: bool| is_valid.then_some(text);
         let bare = |what| match value {
             None => Ok(true),

@@ -1,12 +1,15 @@
 //! What a session needs of a WebRTC core, so that another core could take the place of the one it has.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
+use crate::receive::AudioPacket;
+use crate::rtp::{ActiveSpeakers, AudioLevel, Encoding};
 use crate::send::OutgoingAudio;
 use crate::time::{MediaInstant, RtpTime};
-use crate::units::{MediaSourceId, Ssrc};
+use crate::units::Ssrc;
 
 /// ICE, DTLS-SRTP and RTP of one session. Told the time and the bytes.
 pub(crate) trait Transport {
@@ -16,7 +19,7 @@ pub(crate) trait Transport {
         now: MediaInstant,
         from: SocketAddr,
         datagram: BytesMut,
-    ) -> Result<(), TransportError>;
+    ) -> Result<(), Dropped>;
     /// Does what is due at `now`.
     fn handle_timeout(&mut self, now: MediaInstant) -> Result<(), TransportError>;
     /// When [`handle_timeout`](Self::handle_timeout) is due; `None` when nothing is.
@@ -28,7 +31,9 @@ pub(crate) trait Transport {
     /// The next RTP packet of the audio socket.
     fn poll_audio(&mut self) -> Option<ReceivedAudio>;
     /// Sends an RTP packet of the audio socket.
-    fn send_audio(&mut self, now: MediaInstant, packet: OutgoingAudio<'_>) -> Result<(), TransportError>;
+    fn send_audio(&mut self, now: MediaInstant, packet: OutgoingAudio<'_>) -> Result<(), Dropped>;
+    /// What was agreed on; nothing until the descriptions are exchanged.
+    fn negotiated(&self) -> Negotiated;
     /// Tells the peer that the session ends.
     fn close(&mut self) -> Result<(), TransportError>;
 }
@@ -41,7 +46,7 @@ pub(crate) struct Transmit {
 }
 
 /// What has changed on the way to the peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum TransportEvent {
     /// ICE and DTLS are done: media flows.
     Connected,
@@ -51,17 +56,94 @@ pub(crate) enum TransportEvent {
     Failed,
     /// The peer ended the session.
     Closed,
+    /// The peer says how our stream reaches it.
+    Report(PeerReport),
 }
+
+/// What the peer's RTCP reports say of the stream that it hears from us (RFC 3550 section 6.4.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct PeerReport {
+    /// Share of packets lost since its report before, 0 to 1.
+    pub(crate) fraction_lost: f32,
+    /// Lost since the stream began.
+    pub(crate) packets_lost: i64,
+    /// How unevenly packets arrive there.
+    pub(crate) jitter: Duration,
+    /// There and back; `None` until it is known.
+    pub(crate) round_trip_time: Option<Duration>,
+}
+
+/// What both ends agreed to send and to hear, beyond Opus.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Negotiated {
+    /// Copies of packets before (RFC 2198).
+    pub(crate) red: bool,
+    /// DTMF (RFC 4733).
+    pub(crate) telephone_event: bool,
+    /// The payload type of Opus, which packets with copies name for each of their parts.
+    pub(crate) opus_payload_type: u8,
+}
+
+/// Which media section of the audio socket: 0 carries the mix, and our own speech; the others carry one speaker each.
+pub(crate) type AudioSection = usize;
 
 /// An RTP packet, decrypted.
 #[derive(Debug)]
 pub(crate) struct ReceivedAudio {
     pub(crate) arrival_time: MediaInstant,
+    pub(crate) section: AudioSection,
     pub(crate) ssrc: Ssrc,
     pub(crate) sequence_number: u16,
     pub(crate) sender_time: RtpTime,
-    pub(crate) source: Option<MediaSourceId>,
+    pub(crate) encoding: Encoding,
+    /// The first packet after a pause, or of an event.
+    pub(crate) marker: bool,
+    pub(crate) speakers: ActiveSpeakers,
+    /// How loud the packet is as a whole (RFC 6464).
+    pub(crate) level: Option<AudioLevel>,
     pub(crate) payload: Bytes,
+}
+
+impl ReceivedAudio {
+    /// The packet as the receive path sees it.
+    pub(crate) fn audio(&self) -> AudioPacket<'_> {
+        AudioPacket {
+            ssrc: self.ssrc,
+            sequence_number: self.sequence_number,
+            sender_time: self.sender_time,
+            encoding: self.encoding,
+            marker: self.marker,
+            speakers: self.speakers,
+            level: self.level,
+            arrival_time: self.arrival_time,
+            payload: &self.payload,
+        }
+    }
+}
+
+/// Why a packet was dropped. Whoever can reach a port can make most of these happen, so none of them allocates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Dropped {
+    #[error("the peer is not known to be there")]
+    Stranger,
+    #[error("the session has no keys yet")]
+    NoKeys,
+    #[error("the packet is malformed")]
+    Malformed,
+    #[error("ICE or DTLS refuses it")]
+    Control,
+    #[error("the packet was seen before, or is too old")]
+    Replayed,
+    #[error("the packet is not genuine")]
+    NotGenuine,
+    #[error("the peer has too many sources")]
+    TooManySources,
+    #[error("the payload type was not agreed on")]
+    UnknownPayloadType,
+    #[error("the encoding was not agreed on")]
+    NotAgreed,
+    #[error("the packet is too large")]
+    TooLarge,
 }
 
 /// What the WebRTC core refused to do.
@@ -72,4 +154,10 @@ pub struct TransportError {
     pub task: &'static str,
     /// What the core says.
     pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl TransportError {
+    pub(crate) fn new(task: &'static str, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { task, source: Box::new(source) }
+    }
 }

@@ -177,9 +177,9 @@ fn a_member_that_is_missing_or_wrong_is_named_by_its_path() {
         ("/sockets/0/direction", Some(json!("up, expected down")), "sockets[0].direction", directions),
         (
             "/sockets/0/format",
-            Some(json!("Pcm8K")),
+            Some(json!("Pcm32K")),
             "sockets[0].format",
-            "expected one of `Pcm16K`, `Pcm24K`, `Pcm48K`",
+            "expected one of `Pcm8K`, `Pcm12K`, `Pcm16K`, `Pcm24K`, `Pcm44K`, `Pcm48K`",
         ),
         ("/sockets/0/mixed", Some(json!(1)), "sockets[0].mixed", "expected a boolean"),
         ("/sockets/0/unmixed", Some(json!(256)), "sockets[0].unmixed", "expected u8"),

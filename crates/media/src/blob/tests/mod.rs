@@ -6,6 +6,7 @@ mod description;
 mod foreign;
 mod json;
 mod lines;
+mod streams;
 mod transport;
 
 use serde_json::json;

@@ -1,0 +1,362 @@
+//! One session's connection to its peer: ICE and DTLS from libraries, the path of the media our own. Pure: told the time
+//! and the bytes.
+
+mod describe;
+mod dtls;
+mod ice;
+mod media;
+mod reports;
+mod streams;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+pub(crate) use describe::AudioSections;
+use describe::{Local, LocalSection, answer_section};
+pub(crate) use dtls::Identity;
+use dtls::{Dtls, DtlsEvent};
+use ice::{Ice, IceState};
+use media::{MediaPath, OFFERED_EXTENSIONS, OFFERED_TYPES};
+use uuid::Uuid;
+
+use super::transport::{
+    Dropped, Negotiated, ReceivedAudio, Transmit, Transport, TransportError, TransportEvent,
+};
+use crate::blob::peer::{PayloadTypes, PeerDescription};
+use crate::blob::{MediaDirection, SdpType};
+use crate::send::OutgoingAudio;
+use crate::time::MediaInstant;
+
+/// How long the DTLS handshake may take once there is a way to the peer: as long as ICE waits for a peer that is silent.
+const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
+
+/// One session's ICE, DTLS-SRTP, RTP and RTCP.
+pub(crate) struct Connection {
+    epoch: Instant,
+    ice: Ice,
+    /// Until the peer's certificate is announced, there is nobody to speak to.
+    dtls: Option<Dtls>,
+    media: MediaPath,
+    sections: AudioSections,
+    /// The last instant that was told.
+    now: MediaInstant,
+    handshake: Handshake,
+    /// What the session was told of last.
+    told: Option<TransportEvent>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<TransportEvent>,
+    audio: Option<ReceivedAudio>,
+    /// When ICE or DTLS is due: asked anew only after they were called.
+    control_due: Option<MediaInstant>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Handshake {
+    Waiting,
+    Begun { until: MediaInstant },
+    Done,
+    Failed,
+}
+
+impl Connection {
+    /// Begins a session that offers `sections`, reached at `local`. Returns it with its SDP.
+    pub(crate) fn offer(
+        identity: &Identity,
+        now: MediaInstant,
+        local: SocketAddr,
+        sections: AudioSections,
+    ) -> Result<(Self, String), TransportError> {
+        let this = Self::new(identity, now, local, sections, true)?;
+        let audio = |(nth, mid)| LocalSection::Audio {
+            mid,
+            direction: if nth == 0 { MediaDirection::SendReceive } else { MediaDirection::ReceiveOnly },
+            types: OFFERED_TYPES,
+            extensions: OFFERED_EXTENSIONS,
+            is_bundled: true,
+        };
+        let described: Vec<_> = sections.mids().enumerate().map(audio).collect();
+        let sdp = this.describe(identity, SdpType::Offer, &described);
+        Ok((this, sdp))
+    }
+
+    /// Begins a session that answers the SDP `offer`, of which `socket` is taken. Returns it with its SDP.
+    pub(crate) fn answer(
+        identity: &Identity,
+        now: MediaInstant,
+        local: SocketAddr,
+        socket: u32,
+        offer: &str,
+    ) -> Result<(Self, String), TransportError> {
+        let reading = |error| TransportError::new("reading the offer", error);
+        let peer = PeerDescription::read(SdpType::Offer, offer).map_err(reading)?;
+        let sections = AudioSections { socket, unmixed: 0 };
+        let mut this = Self::new(identity, now, local, sections, false)?;
+        let described: Vec<_> =
+            peer.sections.iter().map(|section| answer_section(section, &socket.to_string())).collect();
+        let sdp = this.describe(identity, SdpType::Answer, &described);
+        let types = described.iter().find_map(|section| match section {
+            LocalSection::Audio { direction, types, .. } if *direction != MediaDirection::Inactive => {
+                Some(*types)
+            }
+            _ => None,
+        });
+        this.start(identity, now, &peer, false, types.unwrap_or(OFFERED_TYPES))?;
+        Ok((this, sdp))
+    }
+
+    /// Applies the peer's answer to our offer.
+    pub(crate) fn accept_answer(
+        &mut self,
+        identity: &Identity,
+        now: MediaInstant,
+        answer: &str,
+    ) -> Result<(), TransportError> {
+        let reading = |error| TransportError::new("reading the answer", error);
+        let peer = PeerDescription::read(SdpType::Answer, answer).map_err(reading)?;
+        self.start(identity, now, &peer, true, OFFERED_TYPES)
+    }
+
+    fn new(
+        identity: &Identity,
+        now: MediaInstant,
+        local: SocketAddr,
+        sections: AudioSections,
+        is_controlling: bool,
+    ) -> Result<Self, TransportError> {
+        let at = identity.epoch + now.as_duration();
+        let ice = Ice::new(&identity.provider, at, local, is_controlling)
+            .map_err(|error| TransportError::new("setting up ICE", error))?;
+        Ok(Self {
+            epoch: identity.epoch,
+            ice,
+            dtls: None,
+            media: MediaPath::new(),
+            sections,
+            now,
+            handshake: Handshake::Waiting,
+            told: None,
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+            audio: None,
+            control_due: None,
+        })
+    }
+
+    fn describe(&self, identity: &Identity, kind: SdpType, sections: &[LocalSection<'_>]) -> String {
+        let (ice_ufrag, ice_pwd) = self.ice.credentials();
+        let (number, _) = Uuid::new_v4().as_u64_pair();
+        Local {
+            kind,
+            // 63 bits: some readers take it for a number with a sign (RFC 8829 section 5.2.1).
+            number: number >> 1,
+            ice_ufrag,
+            ice_pwd,
+            fingerprint: &identity.fingerprint,
+            candidate: &self.ice.candidate(),
+            source: self.media.source(),
+        }
+        .describe(sections)
+    }
+
+    /// Both descriptions are known: looks for the peer. `is_server`: of DTLS, as the offerer is.
+    fn start(
+        &mut self,
+        identity: &Identity,
+        now: MediaInstant,
+        peer: &PeerDescription,
+        is_server: bool,
+        types: PayloadTypes,
+    ) -> Result<(), TransportError> {
+        let at = self.instant(now);
+        let dtls = Dtls::new(identity, !is_server, peer.fingerprint);
+        self.dtls = Some(dtls.map_err(|error| TransportError::new("setting up DTLS", error))?);
+        let by_mid =
+            |mid: String| peer.sections.iter().find(move |section| section.mid.as_deref() == Some(&mid));
+        self.media.agree(self.sections.mids().filter_map(by_mid), types);
+        self.ice.start(at, peer).map_err(|error| TransportError::new("starting ICE", error))?;
+        self.now = now;
+        self.after_control();
+        Ok(())
+    }
+
+    /// Our ICE user name fragment, which the peer's STUN requests begin with.
+    pub(crate) fn local_ufrag(&self) -> &str {
+        self.ice.credentials().0
+    }
+
+    fn instant(&self, now: MediaInstant) -> Instant {
+        self.epoch + now.as_duration()
+    }
+
+    fn media_instant(&self, at: Instant) -> MediaInstant {
+        MediaInstant::from_duration(at.saturating_duration_since(self.epoch))
+    }
+
+    fn handle_stun(&mut self, from: SocketAddr, datagram: BytesMut) -> Result<(), Dropped> {
+        let read = self.ice.read(self.instant(self.now), from, datagram);
+        self.after_control();
+        read.map_err(|_| Dropped::Control)
+    }
+
+    fn handle_dtls(&mut self, from: SocketAddr, datagram: BytesMut) -> Result<(), Dropped> {
+        let at = self.instant(self.now);
+        // Only from where ICE has found the peer: a stranger must not have a say in the handshake.
+        let is_known = self.ice.knows(at, from);
+        let dtls = self.dtls.as_mut().filter(|_| is_known);
+        let dtls = dtls.ok_or(Dropped::Stranger)?;
+        let read = dtls.read(at, datagram);
+        if dtls.is_impostor() {
+            self.handshake = Handshake::Failed;
+        }
+        let Ok(happened) = read else {
+            self.after_control();
+            return Err(Dropped::Control);
+        };
+        match happened {
+            Some(DtlsEvent::Connected(keys)) => {
+                self.handshake = Handshake::Done;
+                self.media.begin(self.now, keys);
+            }
+            Some(DtlsEvent::Closed) => self.tell(TransportEvent::Closed),
+            None => {}
+        }
+        self.after_control();
+        Ok(())
+    }
+
+    fn handle_rtp(&mut self, datagram: BytesMut) -> Result<(), Dropped> {
+        self.audio = Some(self.media.receive(self.now, datagram)?);
+        Ok(())
+    }
+
+    fn handle_rtcp(&mut self, datagram: BytesMut) -> Result<(), Dropped> {
+        let report = self.media.receive_report(self.now, datagram)?;
+        self.events.extend(report.map(TransportEvent::Report));
+        Ok(())
+    }
+
+    /// Passes on what ICE and DTLS want to send and to tell, and asks when they are due.
+    fn after_control(&mut self) {
+        let at = self.instant(self.now);
+        if self.ice.state() == IceState::Connected && self.handshake == Handshake::Waiting {
+            self.handshake = Handshake::Begun { until: self.now + HANDSHAKE_TIME };
+            if self.dtls.as_mut().is_some_and(|dtls| dtls.start(at).is_err()) {
+                self.handshake = Handshake::Failed;
+            }
+        }
+        while let Some((to, datagram)) = self.ice.poll_transmit() {
+            self.transmits.push_back(Transmit { to, datagram });
+        }
+        if let Some(to) = self.ice.destination() {
+            let dtls = self.dtls.iter_mut();
+            let datagrams = dtls.flat_map(|dtls| std::iter::from_fn(|| dtls.poll_transmit()));
+            self.transmits.extend(datagrams.map(|datagram| Transmit { to, datagram }));
+        }
+        match (self.ice.state(), self.handshake) {
+            (IceState::Failed, _) | (_, Handshake::Failed) => self.tell(TransportEvent::Failed),
+            (IceState::Connected, Handshake::Done) => self.tell(TransportEvent::Connected),
+            (IceState::Disconnected, Handshake::Done) => self.tell(TransportEvent::Disconnected),
+            _ => {}
+        }
+        let handshake = match self.handshake {
+            Handshake::Begun { until } => Some(until),
+            _ => None,
+        };
+        let dtls = self.dtls.as_ref().and_then(Dtls::poll_deadline);
+        let due = [self.ice.poll_deadline(), dtls].into_iter().flatten().map(|at| self.media_instant(at));
+        self.control_due = due.chain(handshake).min();
+    }
+
+    /// Tells the session, once, and never anything after the end.
+    fn tell(&mut self, event: TransportEvent) {
+        let is_over = matches!(self.told, Some(TransportEvent::Failed | TransportEvent::Closed));
+        if !is_over && self.told != Some(event) {
+            self.told = Some(event);
+            self.events.push_back(event);
+        }
+    }
+}
+
+impl Transport for Connection {
+    fn handle_datagram(
+        &mut self,
+        now: MediaInstant,
+        from: SocketAddr,
+        datagram: BytesMut,
+    ) -> Result<(), Dropped> {
+        self.now = now;
+        // RFC 7983 section 7, RFC 5761 section 4.
+        match datagram[..] {
+            [128..=191, 192..=223, ..] => self.handle_rtcp(datagram),
+            [128..=191, ..] => self.handle_rtp(datagram),
+            [0..=3, ..] => self.handle_stun(from, datagram),
+            [20..=63, ..] => self.handle_dtls(from, datagram),
+            _ => Err(Dropped::Malformed),
+        }
+    }
+
+    fn handle_timeout(&mut self, now: MediaInstant) -> Result<(), TransportError> {
+        self.now = now;
+        if let Some(report) = self.media.report(now)
+            && let Some(to) = self.ice.destination()
+        {
+            self.transmits.push_back(Transmit { to, datagram: report });
+        }
+        if self.control_due.is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        let at = self.instant(now);
+        let checked = self.ice.handle_timeout(at);
+        let repeated = self.dtls.as_mut().map_or(Ok(()), |dtls| dtls.handle_timeout(at));
+        if matches!(self.handshake, Handshake::Begun { until } if until <= now) || repeated.is_err() {
+            self.handshake = Handshake::Failed;
+        }
+        self.after_control();
+        checked.map_err(|error| TransportError::new("checking the path", error))
+    }
+
+    fn poll_deadline(&mut self) -> Option<MediaInstant> {
+        [self.control_due, self.media.next_report()].into_iter().flatten().min()
+    }
+
+    fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    fn poll_event(&mut self) -> Option<TransportEvent> {
+        self.events.pop_front()
+    }
+
+    fn poll_audio(&mut self) -> Option<ReceivedAudio> {
+        self.audio.take()
+    }
+
+    fn send_audio(&mut self, now: MediaInstant, packet: OutgoingAudio<'_>) -> Result<(), Dropped> {
+        let to = self.ice.destination().ok_or(Dropped::Stranger)?;
+        let datagram = self.media.send(now, packet)?;
+        self.transmits.push_back(Transmit { to, datagram });
+        Ok(())
+    }
+
+    fn negotiated(&self) -> Negotiated {
+        self.media.negotiated()
+    }
+
+    fn close(&mut self) -> Result<(), TransportError> {
+        let at = self.instant(self.now);
+        // Before the goodbye of DTLS, after which the peer listens no more.
+        if let (Some(datagram), Some(to)) = (self.media.say_goodbye(self.now), self.ice.destination()) {
+            self.transmits.push_back(Transmit { to, datagram });
+        }
+        let closed = self.dtls.as_mut().map_or(Ok(()), |dtls| dtls.close(at));
+        self.after_control();
+        let left = self.ice.close();
+        self.control_due = None;
+        closed.and(left).map_err(|error| TransportError::new("closing the connection", error))
+    }
+}
+
+#[cfg(test)]
+mod tests;
