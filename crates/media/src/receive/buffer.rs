@@ -1,31 +1,36 @@
-//! The jitter buffer: a slab of packets by sequence number, and what to play at a tick.
+//! The jitter buffer: packets by their place, and what to play next.
 //!
-//! Sans-IO: packets and the time come in, a decision goes out. Nothing is allocated but once, when a stream turns out to
-//! have large packets.
+//! Sans-IO: packets and the time come in, a decision goes out. Times are in RTP ticks: the sender's, unwrapped, and ours.
 
 // Long because its tests play whole streams, letter by letter, and need the buffer's inside for it.
 
-use std::time::Duration;
-
-use super::delay::DelayManager;
+use super::delay::{self, DelayManager};
 use super::sequence::{Extended, SequenceExtender};
+use super::slab::{SLOTS, Slab, Slot};
 use crate::audio::opus::{self, RTP_CLOCK};
+use crate::red;
+use crate::rtp::{ActiveSpeakers, AudioLevel, Encoding};
 use crate::settings::JitterBufferSettings;
 use crate::time::{MediaInstant, RtpTime};
-use crate::units::{MediaSourceId, SampleRate, Ssrc};
+use crate::units::{SampleRate, Ssrc};
 
-/// Packets that can wait: 1.28 s of 20 ms packets, above any delay that can be set.
-const SLOTS: usize = 64;
+/// RTP ticks in a tick of ours.
+const TICK: i64 = opus::RTP_TICKS_PER_FRAME as i64;
 
-/// Room for a 20 ms packet at 64 kb/s. The first larger one of a stream makes all slots grow, once and for good.
-const SLOT_LEN: usize = 160;
+/// How long the sound of packets that do not come is made up before the stream counts as paused: the fade is over then.
+const PATIENCE: i64 = 10 * TICK;
 
-/// Ticks for which the sound of late packets is made up before the stream counts as paused: longer, and the guess
-/// turns into a drone.
-const PATIENCE: u32 = 5;
+/// A jump of the sender's clock that is longer than this is no pause that anybody waited for; play on.
+const LONGEST_PAUSE: i64 = RTP_CLOCK as i64;
+
+/// The shortest that libopus conceals, and the shortest Opus frame: 2.5 ms.
+const SHORTEST: i64 = 120;
+
+/// How far from the target the delay may be before it is brought there: a joint is worth more than that.
+const SLACK: i64 = TICK / 2;
 
 /// One RTP packet as the receive path sees it (RFC 3550 section 5.1).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct AudioPacket<'a> {
     /// The stream.
     pub ssrc: Ssrc,
@@ -33,22 +38,18 @@ pub struct AudioPacket<'a> {
     pub sequence_number: u16,
     /// The sender's clock at its first sample, 48 kHz.
     pub sender_time: RtpTime,
-    /// Who speaks: the first contributing source.
-    pub source: Option<MediaSourceId>,
+    /// What the payload is.
+    pub encoding: Encoding,
+    /// The first packet after a pause, or of an event.
+    pub marker: bool,
+    /// Who is heard in it: the contributing sources.
+    pub speakers: ActiveSpeakers,
+    /// How loud it is as a whole, when the sender says so.
+    pub level: Option<AudioLevel>,
     /// When it was read from the socket.
     pub arrival_time: MediaInstant,
-    /// One Opus packet.
+    /// What `encoding` says.
     pub payload: &'a [u8],
-}
-
-/// A packet in its slot.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    place: Option<u64>,
-    pub(crate) sender_time: RtpTime,
-    pub(crate) arrival_time: MediaInstant,
-    pub(crate) source: Option<MediaSourceId>,
-    pub(crate) payload: Vec<u8>,
 }
 
 /// What became of a packet that was put in.
@@ -66,11 +67,13 @@ pub(crate) enum Insert {
 pub(crate) enum Next<'a> {
     /// Nothing has come yet: the timeline has not begun, or the stream pauses.
     Nothing,
-    /// This packet is due.
-    Packet(&'a Slot),
-    /// The packet that is due was lost. The one after it may hold a copy.
-    Lost { next: Option<&'a Slot> },
-    /// The packet that is due has not come yet and nothing after it has: it may be late.
+    /// This packet is due. Its sound does not follow from what was played before when `breaks`.
+    Packet { slot: &'a Slot, payload: &'a [u8], breaks: bool },
+    /// The packet that is due was lost or is late, and `next` holds a copy of it, this long.
+    Recovered { next: &'a [u8], slot: &'a Slot, ticks: i64 },
+    /// The packet that is due was lost: this much is missing.
+    Lost { ticks: i64 },
+    /// The packet that is due has not come yet: it may be late.
     Late,
     /// The speaker is silent and says so (DTX), or the sender's clock jumped ahead: not yet the time for more.
     Pause,
@@ -80,52 +83,126 @@ pub(crate) enum Next<'a> {
 enum Play {
     /// No stream, or one that paused.
     Idle,
-    /// Packets came; they are held until this instant.
-    Filling { until: MediaInstant },
-    /// `place` is due next, and the sender's clock should read `sender_time` then.
-    Running { place: u64, sender_time: RtpTime, late: u32 },
+    /// Packets came; they are held for the target delay.
+    Filling,
+    /// Packets are played.
+    Running,
+}
+
+/// What has happened to packets since it was last asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fates {
+    /// Given up: never came, or came too late.
+    pub(crate) lost: u64,
+    /// Came and was not played.
+    pub(crate) discarded: u64,
+    /// Held a copy of another packet.
+    pub(crate) with_copies: u64,
 }
 
 /// Reorders, waits, and says what is lost.
 pub(crate) struct JitterBuffer {
-    slots: Vec<Slot>,
+    slab: Slab,
     sequence: SequenceExtender,
     ssrc: Option<Ssrc>,
+    /// The last sender time, as it came and unwrapped.
+    sender_clock: Option<(RtpTime, i64)>,
     play: Play,
-    /// Everything below has been played or given up.
-    floor: u64,
-    highest: u64,
+    /// Due next. Everything below has been played or given up.
+    place: u64,
+    /// The sender's clock at what is due next, which need not be where a packet begins.
+    time: i64,
+    /// How much was made up for the packet that is due without time passing for the sender: if it turns out to be
+    /// lost, that much of it has been replaced already.
+    made_up: i64,
+    /// What comes next does not follow from what was played.
+    breaks: bool,
+    /// The latest places of which the sound has come in any form, by place modulo [`SLOTS`].
+    came: [u64; SLOTS],
     dtx: bool,
-    /// How long the last packet was, which is the best guess for one that is missing. In RTP ticks.
-    packet_ticks: u32,
+    /// How long the last packet was, which is the best guess for one that is missing.
+    packet_ticks: i64,
+    /// The last tick of ours.
+    now: Option<i64>,
+    fates: Fates,
     pub(crate) delay: DelayManager,
 }
 
 impl JitterBuffer {
     pub(crate) fn new(settings: JitterBufferSettings) -> Self {
-        let slot = || Slot {
-            place: None,
-            sender_time: RtpTime::default(),
-            arrival_time: MediaInstant::ZERO,
-            source: None,
-            payload: Vec::with_capacity(SLOT_LEN),
-        };
         Self {
-            slots: std::iter::repeat_with(slot).take(SLOTS).collect(),
+            slab: Slab::new(),
             sequence: SequenceExtender::default(),
             ssrc: None,
+            sender_clock: None,
             play: Play::Idle,
-            floor: 0,
-            highest: 0,
+            place: 0,
+            time: 0,
+            made_up: 0,
+            breaks: false,
+            came: [0; SLOTS],
             dtx: false,
-            packet_ticks: opus::RTP_TICKS_PER_FRAME,
+            packet_ticks: TICK,
+            now: None,
+            fates: Fates::default(),
             delay: DelayManager::new(settings),
         }
     }
 
-    /// Takes a packet in.
+    /// Takes a packet in, and the copies of others that it holds.
     pub(crate) fn insert(&mut self, packet: &AudioPacket<'_>) -> Insert {
-        if packet.payload.len() > opus::MAX_PACKET_LEN {
+        let inserted = match packet.encoding {
+            Encoding::Opus => self.insert_primary(packet),
+            Encoding::Red => self.insert_red(packet),
+            Encoding::TelephoneEvent => Insert::Discarded,
+        };
+        self.fates.discarded += u64::from(inserted == Insert::Discarded);
+        inserted
+    }
+
+    fn insert_red(&mut self, packet: &AudioPacket<'_>) -> Insert {
+        let Ok(blocks) = red::Blocks::new(packet.payload) else { return Insert::Discarded };
+        let Some(primary) = blocks.clone().find(|block| block.is_primary) else { return Insert::Discarded };
+        let first = self.sender_clock.is_none();
+        let inserted = self.insert_primary(&AudioPacket { payload: primary.payload, ..*packet });
+        if first || inserted == Insert::Restarted {
+            // What was said before the stream began is not played.
+            return inserted;
+        }
+        // A packet that comes too late may still bring a copy; one from nowhere cannot.
+        let Some((place, time)) = self.place_of(packet) else { return inserted };
+        let mut copies = false;
+        for block in blocks.filter(|block| !block.is_primary && block.payload_type == primary.payload_type) {
+            copies |= !block.payload.is_empty();
+            self.insert_copy(packet, (place, time), i64::from(block.timestamp_offset), block.payload);
+        }
+        self.fates.with_copies += u64::from(copies);
+        inserted
+    }
+
+    /// Where a packet that was just taken in stands.
+    fn place_of(&self, packet: &AudioPacket<'_>) -> Option<(u64, i64)> {
+        let (_, time) = self.sender_clock.filter(|(last, _)| *last == packet.sender_time)?;
+        Some((self.sequence.place_near(packet.sequence_number)?, time))
+    }
+
+    /// Keeps a copy that is `age` older than the packet at `place` until the packet itself comes.
+    fn insert_copy(&mut self, of: &AudioPacket<'_>, (place, time): (u64, i64), age: i64, payload: &[u8]) {
+        let whole = age > 0 && age % self.packet_ticks == 0;
+        let place = place.saturating_sub((age / self.packet_ticks).unsigned_abs());
+        if !whole || payload.is_empty() || payload.len() > opus::MAX_PACKET_LEN || place < self.place {
+            return;
+        }
+        self.has_come(of, place, time - age);
+        if self.slab.get(place).is_none() && place + SLOTS as u64 > self.slab.highest() {
+            let sender_time = RtpTime(of.sender_time.0.wrapping_sub(age as u32));
+            let copy = AudioPacket { sender_time, payload, ..*of };
+            self.slab.put(place, time - age, true, &copy);
+        }
+    }
+
+    fn insert_primary(&mut self, packet: &AudioPacket<'_>) -> Insert {
+        if packet.payload.is_empty() || packet.payload.len() > opus::MAX_PACKET_LEN {
             return Insert::Discarded;
         }
         let new_stream = self.ssrc.is_some_and(|ssrc| ssrc != packet.ssrc);
@@ -141,202 +218,309 @@ impl JitterBuffer {
             self.restart();
         }
         self.ssrc = Some(packet.ssrc);
-        if place < self.floor || self.slot(place).place == Some(place) {
+        let time = self.unwrap(packet.sender_time);
+        let has_copy = opus::has_copy(packet.payload);
+        self.fates.with_copies += u64::from(has_copy && packet.encoding == Encoding::Opus);
+        let first = self.delay.fast_transit().is_none();
+        self.check_clock(packet, time);
+        self.has_come(packet, place, time);
+        if has_copy && !first {
+            self.has_come(packet, place - 1, time - self.packet_ticks);
+        }
+        if place < self.place || self.slab.get(place).is_some_and(|slot| !slot.is_copy) {
             return Insert::Discarded;
         }
         if self.play == Play::Idle {
-            self.play = Play::Filling { until: packet.arrival_time + self.delay.target() };
+            self.play = Play::Filling;
         }
-        self.highest = self.highest.max(place);
         // A packet a whole slab ahead takes the slot of one that is long overdue; that one then counts as lost.
-        self.floor = self.floor.max((place + 1).saturating_sub(SLOTS as u64));
-        self.store(place, packet);
+        let floor = (place + 1).saturating_sub(SLOTS as u64);
+        if self.play == Play::Running && floor > self.place {
+            self.fates.lost += floor - self.place;
+            self.time += (floor - self.place) as i64 * self.packet_ticks;
+            self.breaks = true;
+        }
+        self.place = self.place.max(floor);
+        self.slab.put(place, time, false, packet);
         if restarted { Insert::Restarted } else { Insert::Kept }
     }
 
-    fn store(&mut self, place: u64, packet: &AudioPacket<'_>) {
-        if packet.payload.len() > self.slot(place).payload.capacity() {
-            self.grow();
-        }
-        let slot = &mut self.slots[place as usize % SLOTS];
-        slot.place = Some(place);
-        slot.sender_time = packet.sender_time;
-        slot.arrival_time = packet.arrival_time;
-        slot.source = packet.source;
-        slot.payload.clear();
-        slot.payload.extend_from_slice(packet.payload);
+    /// The sender's time without its wrap.
+    fn unwrap(&mut self, sender_time: RtpTime) -> i64 {
+        let time = self.sender_clock.map_or(0, |(last, time)| time + i64::from(sender_time.since(last)));
+        self.sender_clock = Some((sender_time, time));
+        time
     }
 
-    /// Gives every slot room for the largest packet: one by one, they would still be growing long after the start.
-    fn grow(&mut self) {
-        for Slot { payload, .. } in &mut self.slots {
-            payload.reserve_exact(opus::MAX_PACKET_LEN - payload.len());
+    /// The first of our ticks that can play what comes now.
+    fn next_tick(&self, packet: &AudioPacket<'_>) -> i64 {
+        self.now.map_or_else(|| delay::ticks(packet.arrival_time.as_duration()), |now| now + TICK)
+    }
+
+    /// After a pause the sender's clock may stand anywhere: it counts only where it agrees with ours.
+    fn check_clock(&mut self, packet: &AudioPacket<'_>, time: i64) {
+        let Some(fast) = self.delay.fast_transit().filter(|_| self.play == Play::Idle) else { return };
+        let transit = self.next_tick(packet) - time;
+        if (transit - fast).abs() > self.delay.ceiling() {
+            self.delay.forget_transit();
+        }
+    }
+
+    /// Takes note that the sound at `place` can be played from the next tick on, as a packet or as a copy.
+    fn has_come(&mut self, packet: &AudioPacket<'_>, place: u64, time: i64) {
+        let came = &mut self.came[place as usize % SLOTS];
+        if *came < place {
+            *came = place;
+            let tick = self.next_tick(packet);
+            self.delay.arrived(tick, tick - time);
         }
     }
 
     fn restart(&mut self) {
-        self.slots.iter_mut().for_each(|slot| slot.place = None);
+        self.slab.clear();
         self.play = Play::Idle;
-        (self.floor, self.highest, self.dtx) = (0, 0, false);
+        self.sender_clock = None;
+        self.came = [0; SLOTS];
+        (self.place, self.time, self.made_up, self.dtx, self.breaks) = (0, 0, 0, false, true);
+        self.delay.restart();
     }
 
-    fn slot(&self, place: u64) -> &Slot {
-        &self.slots[place as usize % SLOTS]
+    /// Begins a tick at which `waiting` RTP ticks of sound are decoded and not yet played.
+    pub(crate) fn tick(&mut self, now: MediaInstant, waiting: i64) {
+        self.now = Some(delay::ticks(now.as_duration()));
+        self.enforce_ceiling(waiting);
     }
 
-    fn held(&self, place: u64) -> Option<&Slot> {
-        Some(self.slot(place)).filter(|slot| slot.place == Some(place))
+    /// How much more delay there is than the target, or less. `None` while no stream is played.
+    pub(crate) fn excess(&self, waiting: i64) -> Option<i64> {
+        let (now, fast) = (self.now?, self.delay.fast_transit()?);
+        let held = now - (self.time - waiting) - fast;
+        (self.play == Play::Running).then_some(held - self.delay.target())
     }
 
-    /// The lowest place at or above `from` that is held.
-    fn first_held(&self, from: u64) -> Option<u64> {
-        let lowest = (self.highest + 1).saturating_sub(SLOTS as u64);
-        (from.max(lowest)..=self.highest).find(|&place| self.held(place).is_some())
+    /// Whether the packet that is due is there.
+    pub(crate) fn is_due_here(&self) -> bool {
+        self.play == Play::Running
+            && self.slab.get(self.place).is_some_and(|slot| (slot.time - self.time).abs() < SLACK)
     }
 
-    /// Says what to play next at `now`, and moves on past it. A packet may last longer than a tick.
-    pub(crate) fn next(&mut self, now: MediaInstant, rate: SampleRate) -> Next<'_> {
-        if let Play::Filling { until } = self.play {
-            if now < until {
-                return Next::Nothing;
-            }
-            let Some(place) = self.first_held(self.floor) else {
+    /// Says what to play next, behind `waiting` RTP ticks of sound that are decoded, and moves on past it. A packet
+    /// may last longer than a tick.
+    pub(crate) fn next(&mut self, waiting: i64) -> Next<'_> {
+        if self.play == Play::Filling {
+            let held = self.slab.first_from(self.place);
+            let Some((place, time)) = held.and_then(|place| Some((place, self.slab.get(place)?.time))) else {
                 self.play = Play::Idle;
                 return Next::Nothing;
             };
-            self.play = Play::Running { place, sender_time: self.slot(place).sender_time, late: 0 };
+            if !self.is_time_for(time) {
+                return Next::Nothing;
+            }
+            self.play = Play::Running;
+            (self.place, self.time, self.made_up) = (place, time, 0);
         }
-        let Play::Running { place, sender_time, late } = self.play else { return Next::Nothing };
-        match self.held(place).map(|slot| slot.sender_time.since(sender_time)) {
-            // The sender's clock is ahead by a pause that it did not fill with packets. A jump beyond a second is
-            // not a pause that anybody waited for; play on.
-            Some(ahead) if ahead >= frame_ticks() && ahead < RTP_CLOCK.cast_signed() => self.pause(),
-            Some(_) => self.take(place, rate),
-            None => self.missing(place, sender_time, late),
+        if self.play == Play::Idle {
+            return Next::Nothing;
+        }
+        while let Some(time) = self.slab.get(self.place).map(|slot| slot.time) {
+            match time - self.time {
+                // Its time has been filled with something else.
+                ahead if ahead <= -self.packet_ticks && ahead > -LONGEST_PAUSE => {
+                    self.slab.remove(self.place);
+                    self.fates.discarded += 1;
+                    self.place += 1;
+                }
+                // The sender's clock is ahead by a pause that it did not fill with packets.
+                TICK..LONGEST_PAUSE if !self.is_time_for(time) => return self.pause(),
+                ahead => {
+                    self.breaks |= ahead >= TICK;
+                    return self.take();
+                }
+            }
+        }
+        self.missing(waiting)
+    }
+
+    /// Whether what has this sender time has been held long enough.
+    fn is_time_for(&self, time: i64) -> bool {
+        let due = self.delay.fast_transit().map(|fast| time + fast + self.delay.target());
+        self.now.zip(due).is_none_or(|(now, due)| due < now + SHORTEST)
+    }
+
+    /// The packet that is due is here.
+    fn take(&mut self) -> Next<'_> {
+        let Some((slot, payload)) = self.slab.take(self.place) else { return Next::Nothing };
+        self.dtx = payload.len() <= opus::DTX_PAYLOAD_LEN;
+        let samples = opus::packet_samples(payload, SampleRate::HZ_48000).unwrap_or(0);
+        if samples > 0 {
+            self.packet_ticks = samples as i64;
+        }
+        self.fates.lost += u64::from(slot.is_copy);
+        self.time = slot.time + self.packet_ticks;
+        self.place += 1;
+        let breaks = std::mem::take(&mut self.breaks) || self.made_up > 0;
+        self.made_up = 0;
+        Next::Packet { slot, payload, breaks }
+    }
+
+    fn missing(&mut self, waiting: i64) -> Next<'_> {
+        let next = self.slab.first_from(self.place + 1);
+        let Some((next, time)) = next.and_then(|place| Some((place, self.slab.get(place)?.time))) else {
+            return self.wait();
+        };
+        let mut span = time - self.time;
+        if !(0..LONGEST_PAUSE * 2).contains(&span) {
+            span = (next - self.place) as i64 * self.packet_ticks;
+            self.time = time - span;
+        }
+        if self.dtx && !self.is_time_for(time) {
+            return self.pause();
+        }
+        let copy = match self.slab.payload(next) {
+            Some(payload) if opus::has_copy(payload) => self.packet_ticks.min(span),
+            _ => 0,
+        };
+        let already = self.made_up.min(span - copy);
+        self.made_up -= already;
+        self.time += already;
+        let missing = (span - copy - already) / SHORTEST * SHORTEST;
+        if missing > 0 {
+            if self.excess(waiting).is_some_and(|excess| excess < -SLACK) {
+                return self.wait();
+            }
+            let ticks = missing.min(self.packet_ticks);
+            self.time += ticks;
+            return Next::Lost { ticks };
+        }
+        self.fates.lost += next - self.place;
+        (self.place, self.time) = (next, time);
+        if copy < SHORTEST {
+            return self.take();
+        }
+        self.breaks |= std::mem::take(&mut self.made_up) > 0;
+        match self.slab.peek(next) {
+            Some((slot, next)) => Next::Recovered { next, slot, ticks: copy / SHORTEST * SHORTEST },
+            None => Next::Late,
         }
     }
 
-    /// `place` is here and due.
-    fn take(&mut self, place: u64, rate: SampleRate) -> Next<'_> {
-        let slot = &mut self.slots[place as usize % SLOTS];
-        slot.place = None;
-        self.dtx = slot.payload.len() <= opus::DTX_PAYLOAD_LEN;
-        let samples = opus::packet_samples(&slot.payload, rate).unwrap_or(0) as u64;
-        let ticks = u32::try_from(samples * u64::from(RTP_CLOCK) / u64::from(rate.get())).unwrap_or(0);
-        if ticks > 0 {
-            self.packet_ticks = ticks;
-        }
-        let sender_time = slot.sender_time.plus(self.packet_ticks);
-        self.floor = place + 1;
-        self.play = Play::Running { place: place + 1, sender_time, late: 0 };
-        Next::Packet(&self.slots[place as usize % SLOTS])
-    }
-
-    fn missing(&mut self, place: u64, sender_time: RtpTime, late: u32) -> Next<'_> {
-        if self.first_held(place + 1).is_some() {
-            self.floor = place + 1;
-            let sender_time = sender_time.plus(self.packet_ticks);
-            self.play = Play::Running { place: place + 1, sender_time, late: 0 };
-            return Next::Lost { next: self.held(place + 1) };
-        }
+    /// Nothing can be played yet.
+    fn wait(&mut self) -> Next<'_> {
         if self.dtx {
             return self.pause();
         }
-        if late < PATIENCE {
-            self.play = Play::Running { place, sender_time, late: late + 1 };
+        if self.made_up < PATIENCE {
+            self.made_up += TICK;
             return Next::Late;
         }
-        self.floor = place;
-        self.play = Play::Idle;
+        self.play = if self.slab.first_from(self.place).is_some() { Play::Filling } else { Play::Idle };
         Next::Nothing
     }
 
     /// Lets a frame of the sender's silence pass.
     fn pause(&mut self) -> Next<'_> {
-        if let Play::Running { sender_time, .. } = &mut self.play {
-            *sender_time = sender_time.plus(opus::RTP_TICKS_PER_FRAME);
-        }
+        self.time += TICK;
         Next::Pause
     }
 
-    /// How much sound waits, by the packets from the next one due to the newest.
-    pub(crate) fn buffered(&self) -> Duration {
-        let from = match self.play {
-            Play::Running { place, .. } => place,
-            _ => self.floor.max((self.highest + 1).saturating_sub(SLOTS as u64)),
-        };
-        let packets = (self.highest + 1).saturating_sub(from);
-        self.packet_duration() * u32::try_from(packets.min(SLOTS as u64)).unwrap_or(0)
+    /// How long the packets of this stream are, by the last one: what a lost one must be replaced with. In RTP ticks.
+    pub(crate) fn packet_ticks(&self) -> i64 {
+        self.packet_ticks
     }
 
-    /// How long the packets of this stream are, by the last one: what a lost one must be replaced with.
-    pub(crate) fn packet_duration(&self) -> Duration {
-        SampleRate::HZ_48000.duration_of(self.packet_ticks.into())
+    /// What has happened to packets since this was last called.
+    pub(crate) fn take_fates(&mut self) -> Fates {
+        std::mem::take(&mut self.fates)
     }
 
-    /// Throws away the oldest packets until the delay is back at its target; returns how many places were skipped.
-    /// Does nothing while the delay is under its ceiling.
-    pub(crate) fn enforce_ceiling(&mut self) -> u64 {
-        let Play::Running { place, .. } = self.play else { return 0 };
-        if self.buffered() <= self.delay.ceiling() {
-            return 0;
+    /// Throws away the oldest packets until the delay is back at its target. Does nothing while it is under its ceiling.
+    fn enforce_ceiling(&mut self, waiting: i64) {
+        let above = self.delay.ceiling() - self.delay.target();
+        if self.excess(waiting).is_none_or(|excess| excess <= above) {
+            return;
         }
-        let keep = self.delay.target().div_duration_f64(self.packet_duration()).ceil() as u64;
-        let wanted = (self.highest + 1).saturating_sub(keep.max(1)).max(place);
-        let Some(first) = self.first_held(wanted) else { return 0 };
-        (place..first).for_each(|place| self.slots[place as usize % SLOTS].place = None);
-        self.floor = first;
-        self.play = Play::Running { place: first, sender_time: self.slot(first).sender_time, late: 0 };
-        first - place
+        let timely = |&place: &u64| self.slab.get(place).is_some_and(|slot| self.is_timely(slot.time));
+        let Some(oldest) = self.slab.first_from(self.place) else { return };
+        let newest = self.slab.highest();
+        let first = (oldest..=newest)
+            .find(timely)
+            .or_else(|| (oldest..=newest).rev().find(|&place| self.slab.get(place).is_some()));
+        let Some(first) = first else { return };
+        for place in oldest..first {
+            self.fates.discarded += u64::from(self.slab.remove(place));
+        }
+        let Some(time) = self.slab.get(first).map(|slot| slot.time) else { return };
+        if !self.is_timely(time) {
+            // Even the newest is that late: the sender's clock or the path is another one.
+            self.delay.forget_transit();
+            if let Some(now) = self.now {
+                self.delay.arrived(now, now - time);
+            }
+        }
+        self.fates.lost += first - self.place;
+        (self.place, self.time, self.made_up, self.breaks) = (first, time, 0, true);
     }
-}
 
-fn frame_ticks() -> i32 {
-    opus::RTP_TICKS_PER_FRAME.cast_signed()
+    /// Whether what has this sender time has not been held longer than the target asks for.
+    fn is_timely(&self, time: i64) -> bool {
+        let held = self.now.zip(self.delay.fast_transit()).map(|(now, fast)| now - time - fast);
+        held.is_none_or(|held| held < self.delay.target() + TICK)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::audio::opus::{MAX_PACKET_LEN, OpusEncoder};
     use crate::settings::OpusSettings;
 
-    const RATE: SampleRate = SampleRate::HZ_16000;
-    const TICK: Duration = Duration::from_millis(20);
+    const MILLIS_20: Duration = Duration::from_millis(20);
 
-    /// A packet of 20 ms that decodes, sent as the `index`th of its stream.
+    /// A packet of 20 ms, sent as the `index`th of its stream.
     fn packet(index: u16, arrival: Duration, payload: &[u8]) -> AudioPacket<'_> {
         AudioPacket {
             ssrc: Ssrc(7),
             sequence_number: index,
             sender_time: RtpTime(u32::from(index) * 960),
-            source: None,
             arrival_time: MediaInstant::from_duration(arrival),
             payload,
+            ..AudioPacket::default()
         }
     }
 
-    fn speech() -> Vec<u8> {
-        let mut encoder = OpusEncoder::new(RATE, &OpusSettings::default()).unwrap();
+    /// A packet that decodes, with or without a copy of the one before it.
+    fn speech(copies: bool) -> Vec<u8> {
+        let settings = OpusSettings::default().forward_error_correction(copies, 20);
+        let mut encoder = OpusEncoder::new(SampleRate::HZ_16000, &settings).unwrap();
         let mut packet = vec![0; MAX_PACKET_LEN];
-        let len = encoder.encode(&[1000; 320], &mut packet).unwrap();
+        let mut len = 0;
+        for from in 0..5_u16 {
+            let voice = |i: u16| (f64::from(i) * 0.1).sin() * 8000.0 + (f64::from(i) * 0.5).sin() * 3000.0;
+            let pcm: Vec<i16> = (0..320).map(|i| voice(from * 320 + i) as i16).collect();
+            len = encoder.encode(&pcm, &mut packet).unwrap();
+        }
         packet.truncate(len);
+        assert_eq!(opus::has_copy(&packet), copies);
         packet
     }
 
-    /// What came out, a letter a tick: P packet, L lost, l late, - nothing, . pause.
-    fn play(buffer: &mut JitterBuffer, arrivals: &[(u64, u16)], ticks: u64) -> String {
-        let payload = speech();
+    /// What came out, a letter a tick: P packet, R recovered, L lost, l late, - nothing, . pause.
+    fn play(buffer: &mut JitterBuffer, payload: &[u8], arrivals: &[(u64, u16)], ticks: u64) -> String {
         (0..ticks)
             .map(|tick| {
+                let now = MILLIS_20 * tick as u32;
                 for (_, index) in arrivals.iter().filter(|(at, _)| *at == tick) {
-                    buffer.insert(&packet(*index, TICK * tick as u32, &payload));
+                    buffer.insert(&packet(*index, now, payload));
                 }
-                match buffer.next(MediaInstant::from_duration(TICK * tick as u32), RATE) {
+                buffer.tick(MediaInstant::from_duration(now), 0);
+                match buffer.next(0) {
                     Next::Nothing => '-',
-                    Next::Packet(_) => 'P',
+                    Next::Packet { .. } => 'P',
+                    Next::Recovered { .. } => 'R',
                     Next::Lost { .. } => 'L',
                     Next::Late => 'l',
                     Next::Pause => '.',
@@ -350,46 +534,73 @@ mod tests {
     }
 
     #[test]
-    fn packets_wait_for_the_target_delay_and_play_in_order() {
-        let arrivals = [(0, 0), (1, 2), (1, 1), (3, 3)];
-        assert_eq!(play(&mut buffer(), &arrivals, 7), "---PPPP");
+    fn packets_wait_for_the_start_delay_and_play_in_order() {
+        let arrivals = [(0, 0), (2, 2), (2, 1), (3, 3)];
+        assert_eq!(play(&mut buffer(), &speech(false), &arrivals, 6), "--PPPP");
     }
 
     #[test]
     fn a_hole_is_lost_once_its_turn_comes_and_something_later_is_there() {
-        assert_eq!(play(&mut buffer(), &[(0, 0), (2, 2), (3, 3)], 7), "---PLPP");
+        let mut buffer = buffer();
+        let arrivals = [(0, 0), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6)];
+        assert_eq!(play(&mut buffer, &speech(false), &arrivals, 6), "--PLPP");
+        assert_eq!(buffer.take_fates(), Fates { lost: 1, ..Fates::default() });
+    }
+
+    #[test]
+    fn a_hole_before_a_packet_with_a_copy_is_recovered() {
+        let mut buffer = buffer();
+        let arrivals = [(0, 0), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6)];
+        assert_eq!(play(&mut buffer, &speech(true), &arrivals, 6), "--PRPP");
+        assert_eq!(buffer.take_fates().lost, 1);
     }
 
     #[test]
     fn what_is_only_late_is_waited_for_and_then_played() {
-        let arrivals = [(0, 0), (6, 1), (6, 2)];
-        assert_eq!(play(&mut buffer(), &arrivals, 8), "---PllPP");
+        let arrivals = [(0, 0), (5, 1), (5, 2)];
+        assert_eq!(play(&mut buffer(), &speech(false), &arrivals, 7), "--PllPP");
     }
 
     #[test]
-    fn a_sender_that_stops_becomes_a_pause_and_starts_again_with_the_target_delay() {
-        let arrivals = [(0, 0), (12, 1), (13, 2)];
-        assert_eq!(play(&mut buffer(), &arrivals, 17), "---Plllll------PP");
+    fn what_was_made_up_while_it_might_be_late_counts_once_it_is_lost() {
+        let arrivals = [(0, 0), (5, 3), (6, 4)];
+        let played = play(&mut buffer(), &speech(false), &arrivals, 7);
+        assert_eq!(played, "--PllPP", "two were lost, and two frames were made up: no third");
+    }
+
+    #[test]
+    fn a_sender_that_stops_becomes_a_pause_and_starts_again_with_the_same_delay() {
+        let arrivals = [(0, 0), (20, 20), (21, 21), (22, 22)];
+        assert_eq!(play(&mut buffer(), &speech(false), &arrivals, 24), "--Pllllllllll---------PP");
     }
 
     #[test]
     fn the_senders_pause_is_kept_when_its_clock_went_on() {
-        let (mut buffer, payload) = (buffer(), speech());
-        for (index, time) in [(0, 0), (1, 960 * 4)] {
-            let sender_time = RtpTime(time);
-            buffer.insert(&AudioPacket { sender_time, ..packet(index, Duration::ZERO, &payload) });
-        }
-        let played: Vec<bool> = (3..8)
+        let (mut buffer, payload) = (buffer(), speech(false));
+        let played: String = (0..8_u16)
             .map(|tick| {
-                matches!(buffer.next(MediaInstant::from_duration(TICK * tick), RATE), Next::Packet(_))
+                let now = MILLIS_20 * tick.into();
+                // Numbers follow each other, and the clock goes on by four frames.
+                match tick {
+                    0 => _ = buffer.insert(&packet(0, now, &payload)),
+                    4 => {
+                        _ = buffer.insert(&AudioPacket {
+                            sender_time: RtpTime(960 * 4),
+                            ..packet(1, now, &payload)
+                        })
+                    }
+                    _ => {}
+                }
+                buffer.tick(MediaInstant::from_duration(now), 0);
+                if matches!(buffer.next(0), Next::Packet { .. }) { 'P' } else { '_' }
             })
             .collect();
-        assert_eq!(played, [true, false, false, false, true]);
+        assert_eq!(played, "__P___P_");
     }
 
     #[test]
     fn another_ssrc_begins_anew_and_a_doubled_packet_is_discarded() {
-        let (mut buffer, payload) = (buffer(), speech());
+        let (mut buffer, payload) = (buffer(), speech(false));
         assert_eq!(buffer.insert(&packet(5, Duration::ZERO, &payload)), Insert::Kept);
         assert_eq!(buffer.insert(&packet(5, Duration::ZERO, &payload)), Insert::Discarded);
         let other = AudioPacket { ssrc: Ssrc(8), ..packet(60_000, Duration::ZERO, &payload) };
@@ -399,33 +610,67 @@ mod tests {
 
     #[test]
     fn a_burst_after_a_stall_is_cut_down_to_the_target() {
-        let arrivals: Vec<(u64, u16)> = [(0, 0)].into_iter().chain((1..=40).map(|i| (4, i))).collect();
+        let arrivals: Vec<(u64, u16)> = [(0, 0)].into_iter().chain((1..=60).map(|i| (60, i))).collect();
         let mut buffer = buffer();
-        play(&mut buffer, &arrivals, 5);
-        assert!(buffer.buffered() > Duration::from_millis(500), "{:?}", buffer.buffered());
-        assert_eq!(buffer.enforce_ceiling(), 36, "39 waited; three are the target");
-        assert_eq!(buffer.buffered(), Duration::from_millis(60));
+        play(&mut buffer, &speech(false), &arrivals, 62);
+        let excess = buffer.excess(0).unwrap();
+        assert!(excess <= 2 * TICK, "{excess} RTP ticks stand over the target");
+        assert!(buffer.take_fates().discarded > 50);
+    }
+
+    /// A RED payload: the packet itself behind one copy, so many packets older.
+    fn red(primary: &[u8], copy: &[u8], age: u16) -> Vec<u8> {
+        let mut out = vec![0; MAX_PACKET_LEN];
+        let len = red::write(111, primary, &[(age * 960, copy)], &mut out).unwrap();
+        out.truncate(len);
+        out
+    }
+
+    #[test]
+    fn a_copy_in_red_fills_a_hole_and_never_replaces_a_packet() {
+        let (mut buffer, payload) = (buffer(), speech(false));
+        let copy = &payload[..payload.len() - 1];
+        let mut heard = Vec::new();
+        for tick in 0..8_u16 {
+            let now = MILLIS_20 * tick.into();
+            if tick != 2 {
+                let payload = red(&payload, copy, 1);
+                let sent = AudioPacket { encoding: Encoding::Red, ..packet(tick, now, &payload) };
+                assert_eq!(buffer.insert(&sent), Insert::Kept);
+            }
+            buffer.tick(MediaInstant::from_duration(now), 0);
+            if let Next::Packet { slot, payload, .. } = buffer.next(0) {
+                heard.push((slot.is_copy, payload.len() == copy.len(), slot.sender_time.0 / 960));
+            }
+        }
+        let packet = |index| (false, false, index);
+        assert_eq!(heard, [packet(0), packet(1), (true, true, 2), packet(3), packet(4), packet(5)]);
+        let fates = buffer.take_fates();
+        assert_eq!((fates.lost, fates.discarded, fates.with_copies), (1, 0, 6));
     }
 
     proptest! {
         /// Whatever comes, in whatever order: no panic, and no packet is played twice.
         #[test]
         fn any_packets_in_any_order(steps in proptest::collection::vec(
-            (any::<u16>(), any::<u32>(), 0_u32..3, 0_usize..5, any::<bool>()), 0..300,
+            (any::<u16>(), any::<u32>(), 0_u32..3, 0_usize..6, any::<bool>(), any::<bool>()), 0..300,
         )) {
-            let (mut buffer, payload) = (buffer(), speech());
+            let (mut buffer, payload) = (buffer(), speech(true));
+            let red = red(&payload, &payload[..7], 1);
             let mut at = MediaInstant::ZERO;
-            for (sequence_number, time, ssrc, kind, near) in steps {
+            for (sequence_number, time, ssrc, kind, near, timely) in steps {
                 let number = if near { sequence_number % 64 } else { sequence_number };
+                let time = if timely { u32::from(number) * 960 } else { time };
                 buffer.insert(&AudioPacket {
-                    ssrc: Ssrc(ssrc / 2), sequence_number: number, sender_time: RtpTime(time), source: None,
+                    ssrc: Ssrc(ssrc / 2), sequence_number: number, sender_time: RtpTime(time),
                     arrival_time: at,
-                    payload: [&payload[..], &[], &[0xff; 3], &[0b0100_1011, 48], &payload[..1]][kind],
+                    encoding: if kind == 5 { Encoding::Red } else { Encoding::Opus },
+                    payload: [&payload[..], &[], &[0xff; 3], &[0b0100_1011, 48], &payload[..1], &red][kind],
+                    ..AudioPacket::default()
                 });
                 at += Duration::from_millis(7);
-                let _ = buffer.next(at, RATE);
-                buffer.enforce_ceiling();
-                prop_assert!(buffer.buffered() <= Duration::from_millis(120) * SLOTS as u32);
+                buffer.tick(at, 0);
+                let _ = buffer.next(0);
             }
         }
     }

@@ -1,47 +1,52 @@
 //! One source of sound: packets in, a frame per tick out. Pure: told the time, driven by whoever holds it.
 
 mod buffer;
+mod conceal;
 mod delay;
+mod pcm;
 mod sequence;
+mod slab;
+pub(crate) mod speakers;
+mod stretch;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use buffer::AudioPacket;
 use buffer::{Insert, JitterBuffer, Next};
+use conceal::Concealment;
+use pcm::{Pcm, Provenance};
+use stretch::{Likeness, Stretcher};
 
-use crate::audio::opus::{self, OpusDecoder, OpusError};
+use crate::audio::opus::{OpusDecoder, OpusError, RTP_CLOCK};
 use crate::frame::{self, AudioFormat, AudioFrame, FrameOrigin, ReceiveStages};
 use crate::ledger::Stage;
 use crate::settings::JitterBufferSettings;
 use crate::stats::{SessionStats, SharedStats};
 use crate::time::{MediaClock, MediaInstant, RtpTime};
-use crate::units::MediaSourceId;
+use crate::units::SampleRate;
 
-/// Where the samples at the head of the decoded ones came from.
-#[derive(Clone, Copy, Debug, Default)]
-struct Provenance {
-    origin: FrameOrigin,
-    source: Option<MediaSourceId>,
-    sender_time: Option<RtpTime>,
-    wire_in: Option<MediaInstant>,
-}
+/// Ticks from one joint to the next: more often, and the speed of speech is heard to change.
+const TICKS_BETWEEN_JOINTS: u32 = 3;
 
-/// Reorders, waits, decodes and conceals one stream of Opus packets.
+/// A delay so much over its target is brought down as fast as can be: 100 ms, in RTP ticks.
+const HURRY: i64 = RTP_CLOCK as i64 / 10;
+
+/// Reorders, waits, decodes, repairs and conceals one stream of Opus packets, plain or with redundancy (RED).
 ///
 /// From the first packet on it gives one frame of 20 ms for each call of [`tick`](Self::tick), so that the number of
 /// frames is the time that has passed.
 pub struct AudioReceiver {
     buffer: JitterBuffer,
     decoder: OpusDecoder,
-    /// Decoded and not yet given out: packets may be longer or shorter than a frame.
-    pcm: Box<[i16]>,
-    pcm_len: usize,
-    head: Provenance,
+    concealment: Concealment,
+    stretcher: Stretcher,
+    /// Ticks to go until the delay may be moved again.
+    rest: u32,
+    pcm: Pcm,
     frame: AudioFrame,
     /// Where the next frame stands on the timeline; `None` until it has begun.
     position: Option<u64>,
-    concealing: bool,
+    jitter: delay::InterarrivalJitter,
     stats: Arc<SharedStats>,
 }
 
@@ -60,147 +65,241 @@ impl AudioReceiver {
         stats: Arc<SharedStats>,
     ) -> Result<Self, OpusError> {
         let rate = format.sample_rate();
-        let longest = rate.samples_in(Duration::from_millis(opus::MAX_PACKET_MILLIS.into())) as usize;
         Ok(Self {
             buffer: JitterBuffer::new(jitter),
             decoder: OpusDecoder::new(rate)?,
-            pcm: vec![0; longest + format.samples_per_frame()].into_boxed_slice(),
-            pcm_len: 0,
-            head: Provenance::default(),
+            concealment: Concealment::new(rate),
+            stretcher: Stretcher::new(rate),
+            rest: 0,
+            pcm: Pcm::new(rate, format.samples_per_frame()),
             frame: AudioFrame::silent(format, MediaInstant::ZERO),
             position: None,
-            concealing: false,
+            jitter: delay::InterarrivalJitter::default(),
             stats,
         })
     }
 
-    /// What was counted and how long the stages took.
+    /// What it has counted, and the latency of its stages.
     pub fn stats(&self) -> SessionStats {
         self.stats.read()
     }
 
-    /// Takes in a packet. What is late, doubled or no Opus is counted, never an error: the wire does that.
+    /// Takes a packet from the wire.
     pub fn receive(&mut self, packet: &AudioPacket<'_>) {
         let counters = &self.stats.counters;
         counters.packets_received.add(1);
         counters.bytes_received.add(packet.payload.len() as u64);
         match self.buffer.insert(packet) {
-            Insert::Kept => {}
-            Insert::Restarted => self.pcm_len = 0,
-            Insert::Discarded => counters.packets_discarded.add(1),
+            Insert::Discarded => {}
+            Insert::Kept => {
+                self.stats.jitter.set(self.jitter.arrived(packet.arrival_time, packet.sender_time));
+            }
+            Insert::Restarted => {
+                // What was said last fades out where the new stream begins.
+                self.concealment.go_on(|tail| self.decoder.conceal(tail));
+                self.decoder.reset();
+                self.jitter = delay::InterarrivalJitter::default();
+            }
         }
     }
 
     /// Gives the next 20 ms, due at `now`; `None` until the first packet has waited for the target delay.
     pub fn tick(&mut self, now: MediaInstant, clock: &impl MediaClock) -> Option<&AudioFrame> {
-        self.stats.counters.packets_discarded.add(self.buffer.enforce_ceiling());
-        self.buffer.delay.observe(self.buffer.buffered());
-        self.make_frame(now, clock)?;
-        if self.buffer.delay.has_excess() && self.frame.is_silence && self.frame.origin == FrameOrigin::Media
-        {
-            self.shorten(now, clock);
+        let jitter_out = clock.now();
+        self.buffer.tick(now, self.pcm.rtp_ticks());
+        let begun = self.fill();
+        if begun {
+            self.move_delay();
         }
-        self.position = Some(self.frame.first_sample + self.frame.samples().len() as u64);
+        self.count_fates();
+        if !begun {
+            return None;
+        }
+        self.take(now, jitter_out, clock.now());
         Some(&self.frame)
     }
 
-    /// Puts another frame in the place of the one just made, which nobody would hear: the delay shrinks by it.
-    fn shorten(&mut self, now: MediaInstant, clock: &impl MediaClock) {
-        if self.buffer.delay.take_excess() && self.make_frame(now, clock).is_some() {
-            self.stats.counters.removed_samples_for_acceleration.add(self.frame.samples().len() as u64);
-        }
+    /// What the last [`tick`](Self::tick) gave; `None` until the first packet has waited for the target delay.
+    pub(crate) fn frame(&self) -> Option<&AudioFrame> {
+        self.position.is_some().then_some(&self.frame)
     }
 
-    fn make_frame(&mut self, now: MediaInstant, clock: &impl MediaClock) -> Option<()> {
-        let samples = self.frame.samples().len();
-        let jitter_out = clock.now();
-        while self.pcm_len < samples {
-            self.decode_next(now)?;
-        }
-        self.frame.samples_mut().copy_from_slice(&self.pcm[..samples]);
-        self.pcm.copy_within(samples..self.pcm_len, 0);
-        self.pcm_len -= samples;
-        self.describe(now, jitter_out, clock.now());
-        Some(())
-    }
-
-    /// Appends what is to be played next to the decoded samples; `None` while the timeline has not begun.
-    fn decode_next(&mut self, now: MediaInstant) -> Option<()> {
-        let rate = self.frame.format().sample_rate();
-        let lost = rate.samples_in(self.buffer.packet_duration()) as usize;
-        let tick = self.frame.samples().len();
-        let room = &mut self.pcm[self.pcm_len..];
-        let (origin, decoded) = match self.buffer.next(now, rate) {
-            Next::Nothing if self.position.is_none() => return None,
-            Next::Nothing => (FrameOrigin::Silence, None),
-            Next::Pause => (FrameOrigin::Silence, self.decoder.conceal(&mut room[..tick])),
-            Next::Late => (FrameOrigin::Concealed, self.decoder.conceal(&mut room[..tick])),
-            Next::Lost { next } => {
-                self.stats.counters.packets_lost.add(1);
-                let room = &mut room[..lost];
-                let recovered = match next {
-                    Some(next) => self.decoder.recover(&next.payload, room),
-                    None => self.decoder.conceal(room),
-                };
-                (FrameOrigin::Concealed, recovered)
+    /// Decodes until there is a frame; `false` while the timeline has not begun.
+    fn fill(&mut self) -> bool {
+        while self.pcm.len() < self.frame.samples().len() {
+            if !self.decode_next() {
+                return false;
             }
-            Next::Packet(slot) => {
-                let head = Provenance {
-                    origin: FrameOrigin::Media,
-                    source: slot.source,
+        }
+        true
+    }
+
+    /// Appends what is to be played next to the decoded samples; `false` while the timeline has not begun.
+    fn decode_next(&mut self) -> bool {
+        let tick = self.frame.samples().len();
+        let rate = self.frame.format().sample_rate();
+        let in_samples = |ticks: i64| samples_of(rate, ticks);
+        let made_up = |origin| Provenance { origin, ..Provenance::default() };
+        let waiting = self.pcm.rtp_ticks();
+        let room = self.pcm.room();
+        match self.buffer.next(waiting) {
+            Next::Nothing if self.position.is_none() => return false,
+            Next::Nothing => self.be_silent(),
+            Next::Pause => {
+                let room = &mut room[..tick];
+                if self.decoder.conceal(room).is_none() {
+                    room.fill(0);
+                }
+                self.pcm.append(made_up(FrameOrigin::Silence), tick);
+            }
+            Next::Late => self.conceal(tick),
+            Next::Lost { ticks } => self.conceal(in_samples(ticks)),
+            Next::Recovered { next, slot, ticks } => {
+                let of = Provenance {
+                    origin: FrameOrigin::Recovered,
+                    speakers: slot.speakers,
+                    level: slot.level,
+                    sender_time: Some(RtpTime(slot.sender_time.0.wrapping_sub(ticks as u32))),
+                    wire_in: Some(slot.arrival_time),
+                };
+                let room = &mut room[..in_samples(ticks)];
+                let samples = self.decoder.recover(next, room).unwrap_or(0);
+                self.concealment.end(&mut room[..samples]);
+                self.pcm.append(of, samples);
+            }
+            Next::Packet { slot, payload, breaks } => {
+                let origin = if slot.is_copy { FrameOrigin::Recovered } else { FrameOrigin::Media };
+                let of = Provenance {
+                    origin,
+                    speakers: slot.speakers,
+                    level: slot.level,
                     sender_time: Some(slot.sender_time),
                     wire_in: Some(slot.arrival_time),
                 };
-                let decoded = self.decoder.decode(&slot.payload, room);
-                if decoded.is_some() {
-                    self.append(head, decoded);
-                    return Some(());
+                if breaks || self.concealment.is_over() {
+                    self.concealment.go_on(|tail| self.decoder.conceal(tail));
                 }
-                self.stats.counters.decode_errors.add(1);
-                (FrameOrigin::Concealed, self.decoder.conceal(&mut room[..tick]))
+                match self.decoder.decode(payload, room) {
+                    Some(samples @ 1..) => {
+                        self.concealment.end(&mut room[..samples]);
+                        self.pcm.append(of, samples);
+                    }
+                    _ => {
+                        self.stats.counters.decode_errors.add(1);
+                        self.conceal(in_samples(self.buffer.packet_ticks()));
+                    }
+                }
             }
+        }
+        true
+    }
+
+    /// Makes up `samples`.
+    fn conceal(&mut self, samples: usize) {
+        let counters = &self.stats.counters;
+        counters.concealment_events.add(u64::from(!self.concealment.is_under_way()));
+        counters.concealed_samples.add(samples as u64);
+        let room = &mut self.pcm.room()[..samples];
+        if self.concealment.is_over() {
+            counters.silent_concealed_samples.add(samples as u64);
+            room.fill(0);
+        } else if self.decoder.conceal(room).is_none() {
+            room.fill(0);
+        }
+        self.concealment.shape(room);
+        self.pcm.append(Provenance { origin: FrameOrigin::Concealed, ..Provenance::default() }, samples);
+    }
+
+    /// Says nothing for a tick: the stream has stopped.
+    fn be_silent(&mut self) {
+        let tick = self.frame.samples().len();
+        self.stats.counters.concealed_samples.add(tick as u64);
+        self.stats.counters.silent_concealed_samples.add(tick as u64);
+        let room = &mut self.pcm.room()[..tick];
+        room.fill(0);
+        self.concealment.shape(room);
+        self.pcm.append(Provenance { origin: FrameOrigin::Silence, ..Provenance::default() }, tick);
+    }
+
+    /// Brings the delay nearer to its target by a pitch period, where nobody hears it.
+    fn move_delay(&mut self) {
+        self.rest = self.rest.saturating_sub(1);
+        let Some(excess) = self.buffer.excess(self.pcm.rtp_ticks()) else { return };
+        if self.concealment.is_under_way() {
+            return;
+        }
+        let tick = self.frame.samples().len();
+        let (hurry, wanted) = (excess > HURRY, samples_of(self.frame.format().sample_rate(), excess.abs()));
+        if wanted < self.stretcher.shortest() || self.rest > 0 && !hurry {
+            return;
+        }
+        let likeness = if hurry { Likeness::HURRIED } else { Likeness::UNHEARD };
+        let moved = if excess > 0 {
+            let sees = tick.max(self.stretcher.sees());
+            while self.pcm.len() < sees && self.buffer.is_due_here() {
+                self.decode_next();
+            }
+            let most = wanted.min(self.pcm.len() - tick);
+            self.pcm.accelerate(&self.stretcher, most, likeness)
+        } else {
+            self.pcm.expand(&self.stretcher, self.stretcher.longest(), likeness)
         };
-        self.append(Provenance { origin, ..Provenance::default() }, decoded);
-        Some(())
+        let Some(samples) = moved else { return };
+        self.rest = TICKS_BETWEEN_JOINTS;
+        let counters = &self.stats.counters;
+        let counter = if excess > 0 {
+            &counters.removed_samples_for_acceleration
+        } else {
+            &counters.inserted_samples_for_deceleration
+        };
+        counter.add(samples as u64);
     }
 
-    /// Takes note of what was decoded; where the decoder gave nothing, a frame of silence stands in.
-    fn append(&mut self, head: Provenance, decoded: Option<usize>) {
-        let (tick, room) = (self.frame.samples().len(), &mut self.pcm[self.pcm_len..]);
-        let samples = decoded.filter(|&samples| samples > 0).unwrap_or_else(|| {
-            room[..tick].fill(0);
-            tick
+    fn count_fates(&mut self) {
+        let (fates, counters) = (self.buffer.take_fates(), &self.stats.counters);
+        counters.packets_lost.add(fates.lost);
+        counters.packets_discarded.add(fates.discarded);
+        counters.fec_packets_received.add(fates.with_copies);
+    }
+
+    /// Fills the frame, and writes on it where it comes from, and its times.
+    fn take(&mut self, now: MediaInstant, jitter_out: MediaInstant, decode_out: MediaInstant) {
+        let Self { frame, pcm, stats, .. } = self;
+        let target = delay::duration(self.buffer.delay.target()).as_nanos() as u64;
+        let (mut first, mut most) = (None, (0, FrameOrigin::default()));
+        pcm.take(&mut frame.samples, |of, samples| {
+            first.get_or_insert(*of);
+            if samples > most.0 {
+                most = (samples, of.origin);
+            }
+            if let Some(wire_in) = of.wire_in {
+                let held = now.since(wire_in).as_nanos() as u64;
+                stats.counters.jitter_buffer_delay.add(held * samples as u64);
+                stats.counters.jitter_buffer_target_delay.add(target * samples as u64);
+                stats.counters.jitter_buffer_emitted_count.add(samples as u64);
+            }
         });
-        if self.pcm_len == 0 {
-            self.head = head;
-        }
-        self.pcm_len += samples;
-        let concealed = head.origin == FrameOrigin::Concealed;
-        if concealed {
-            self.stats.counters.concealed_samples.add(samples as u64);
-            self.stats.counters.concealment_events.add(u64::from(!self.concealing));
-        }
-        self.concealing = concealed;
-    }
-
-    /// Writes on the frame where it comes from, and its times.
-    fn describe(&mut self, now: MediaInstant, jitter_out: MediaInstant, decode_out: MediaInstant) {
-        let frame = &mut self.frame;
+        let first = first.unwrap_or_default();
         frame.first_sample = self.position.unwrap_or(0);
+        self.position = Some(frame.first_sample + frame.samples.len() as u64);
         frame.capture_time = now;
-        frame.is_silence = frame::is_silence(frame.samples());
-        frame.origin = self.head.origin;
-        frame.source = self.head.source;
-        frame.sender_time = self.head.sender_time;
-        let wire_in = self.head.wire_in;
+        frame.is_silence = frame::is_silence(&frame.samples);
+        frame.origin = most.1;
+        frame.speakers = first.speakers;
+        frame.level = first.level;
+        frame.sender_time = first.sender_time;
+        let wire_in = first.wire_in;
         frame.stages = ReceiveStages { wire_in, jitter_out, decode_out, ..ReceiveStages::default() };
         if let Some(wire_in) = wire_in {
-            self.stats.ledger.record(Stage::JitterBuffer, jitter_out.since(wire_in));
+            stats.ledger.record(Stage::JitterBuffer, jitter_out.since(wire_in));
         }
-        self.stats.ledger.record(Stage::Decode, decode_out.since(jitter_out));
-        // What is left over belongs to the same packet: Opus packets are a multiple of 20 ms, or 20 ms of them.
-        self.head.sender_time = self.head.sender_time.map(|time| time.plus(opus::RTP_TICKS_PER_FRAME));
+        stats.ledger.record(Stage::Decode, decode_out.since(jitter_out));
     }
+}
+
+/// How many samples at `rate` last as long.
+fn samples_of(rate: SampleRate, rtp_ticks: i64) -> usize {
+    usize::try_from(rtp_ticks * i64::from(rate.get()) / i64::from(RTP_CLOCK)).unwrap_or(0)
 }
 
 #[cfg(test)]

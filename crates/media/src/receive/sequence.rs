@@ -42,6 +42,13 @@ impl SequenceExtender {
         Extended::At(place)
     }
 
+    /// The place of a number that was extended before; `None` when no stream has begun.
+    pub(crate) fn place_near(&self, number: u16) -> Option<u64> {
+        let highest = self.highest?;
+        let distance = number.wrapping_sub(highest as u16).cast_signed();
+        Some(highest.wrapping_add_signed(i64::from(distance)))
+    }
+
     fn start(&mut self, number: u16) -> u64 {
         let place = u64::from(number) + (1 << 16);
         *self = Self { highest: Some(place), restart_at: None };
