@@ -1,7 +1,13 @@
 //! The unit that an application hears and speaks: 20 ms of PCM with its times.
 
+mod unmixed;
+
 use std::time::Duration;
 
+pub(crate) use unmixed::Unmixed;
+pub use unmixed::UnmixedAudio;
+
+use crate::rtp::{ActiveSpeaker, ActiveSpeakers, AudioLevel};
 use crate::time::{MediaInstant, RtpTime};
 use crate::units::{MediaSourceId, SampleRate};
 
@@ -9,11 +15,18 @@ use crate::units::{MediaSourceId, SampleRate};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AudioFormat {
+    /// 8 kHz, 160 samples a frame. Telephone band.
+    Pcm8K,
+    /// 12 kHz, 240 samples a frame.
+    Pcm12K,
     /// 16 kHz, 320 samples a frame. What speech recognisers take.
     #[default]
     Pcm16K,
     /// 24 kHz, 480 samples a frame. What most voice models speak.
     Pcm24K,
+    /// 44.1 kHz, 882 samples a frame. What Microsoft's media platform calls `Pcm44KStereo`, in one channel. Opus has no such
+    /// rate: the ends of a socket resample from and to 48 kHz.
+    Pcm44K,
     /// 48 kHz, 960 samples a frame. Full band.
     Pcm48K,
 }
@@ -23,13 +36,17 @@ impl AudioFormat {
     pub const FRAME_DURATION: Duration = Duration::from_millis(20);
 
     /// Every format, lowest rate first.
-    pub const ALL: [Self; 3] = [Self::Pcm16K, Self::Pcm24K, Self::Pcm48K];
+    pub const ALL: [Self; 6] =
+        [Self::Pcm8K, Self::Pcm12K, Self::Pcm16K, Self::Pcm24K, Self::Pcm44K, Self::Pcm48K];
 
     /// Samples per second.
     pub const fn sample_rate(self) -> SampleRate {
         match self {
+            Self::Pcm8K => SampleRate::HZ_8000,
+            Self::Pcm12K => SampleRate::HZ_12000,
             Self::Pcm16K => SampleRate::HZ_16000,
             Self::Pcm24K => SampleRate::HZ_24000,
+            Self::Pcm44K => SampleRate::HZ_44100,
             Self::Pcm48K => SampleRate::HZ_48000,
         }
     }
@@ -37,6 +54,16 @@ impl AudioFormat {
     /// Samples in one frame of 20 ms.
     pub const fn samples_per_frame(self) -> usize {
         (self.sample_rate().get() / 50) as usize
+    }
+
+    /// The format that the codec speaks where this one is asked for: itself, but for 44.1 kHz, which Opus has not (RFC 6716
+    /// section 2).
+    #[must_use]
+    pub const fn codec_format(self) -> Self {
+        match self {
+            Self::Pcm44K => Self::Pcm48K,
+            other => other,
+        }
     }
 
     /// The format with this rate.
@@ -52,6 +79,8 @@ pub enum FrameOrigin {
     /// Decoded from a packet that arrived, or made by the application.
     #[default]
     Media,
+    /// Decoded from the copy that another packet held: its own was lost or late.
+    Recovered,
     /// Made up by the decoder because the packet was lost or late.
     Concealed,
     /// Nothing was there to decode or to conceal: the sender paused, or the loss lasts too long.
@@ -79,14 +108,37 @@ pub struct ReceiveStages {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AudioFrame {
     format: AudioFormat,
-    samples: Box<[i16]>,
+    pub(crate) samples: Box<[i16]>,
     pub(crate) first_sample: u64,
     pub(crate) capture_time: MediaInstant,
     pub(crate) sender_time: Option<RtpTime>,
-    pub(crate) source: Option<MediaSourceId>,
+    pub(crate) speakers: ActiveSpeakers,
+    pub(crate) level: Option<AudioLevel>,
     pub(crate) origin: FrameOrigin,
     pub(crate) is_silence: bool,
+    pub(crate) voice: Option<Voice>,
+    pub(crate) unmixed: Unmixed,
     pub(crate) stages: ReceiveStages,
+    /// For a frame that waits to be sent: how often speech had been cleared when it was given.
+    pub(crate) clears: u64,
+}
+
+/// What voice activity found in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Voice {
+    /// In 255ths, so that frames can be compared.
+    probability: u8,
+    pub(crate) is_speech: bool,
+}
+
+impl Voice {
+    pub(crate) fn new(probability: f32, is_speech: bool) -> Self {
+        Self { probability: (probability * 255.0).round() as u8, is_speech }
+    }
+
+    fn probability(self) -> f32 {
+        f32::from(self.probability) / 255.0
+    }
 }
 
 /// The samples given do not make one frame.
@@ -126,11 +178,20 @@ impl AudioFrame {
             first_sample: 0,
             capture_time,
             sender_time: None,
-            source: None,
+            speakers: ActiveSpeakers::NONE,
+            level: None,
             origin: FrameOrigin::Media,
             is_silence: true,
+            voice: None,
+            unmixed: Unmixed::new(format, 0),
             stages: ReceiveStages::default(),
+            clears: 0,
         }
+    }
+
+    /// A frame of silence that can carry as many unmixed speakers.
+    pub(crate) fn with_unmixed(format: AudioFormat, speakers: usize) -> Self {
+        Self { unmixed: Unmixed::new(format, speakers), ..Self::silent(format, MediaInstant::ZERO) }
     }
 
     /// Its format.
@@ -178,9 +239,41 @@ impl AudioFrame {
         self.sender_time
     }
 
-    /// Who is heard, when the far end says so (RTP contributing source).
+    /// Who is heard, with their levels: as the far end says (RTP contributing sources), or, where it names nobody, those whose
+    /// unmixed streams are not silent. Never the bot itself.
+    pub fn active_speakers(&self) -> &[ActiveSpeaker] {
+        &self.speakers
+    }
+
+    /// What each speaker says, beside the mix: one entry for each unmixed stream that has begun, silent ones too. Each source
+    /// stands there once. Empty unless [`AudioSocketSettings::unmixed`](crate::AudioSocketSettings::unmixed) asks for them.
+    pub fn unmixed(&self) -> &[UnmixedAudio] {
+        &self.unmixed
+    }
+
+    /// Who is heard above the others, when it is known who is heard at all.
     pub fn source(&self) -> Option<MediaSourceId> {
-        self.source
+        self.speakers.loudest().map(|speaker| speaker.source)
+    }
+
+    /// How loud it is.
+    pub fn level(&self) -> AudioLevel {
+        AudioLevel::of(&self.samples)
+    }
+
+    /// How likely it is that there is speech in it, 0 to 1; `None` without voice activity.
+    pub fn voice_probability(&self) -> Option<f32> {
+        self.voice.map(Voice::probability)
+    }
+
+    /// Whether somebody speaks now; a short pause is part of it. `None` without voice activity.
+    pub fn is_speech(&self) -> Option<bool> {
+        self.voice.map(|voice| voice.is_speech)
+    }
+
+    /// How loud the sender says that it is.
+    pub fn sender_level(&self) -> Option<AudioLevel> {
+        self.level
     }
 
     /// How the samples came to be.
@@ -198,17 +291,27 @@ impl AudioFrame {
         &self.stages
     }
 
-    /// Copies samples and times of `other` into this frame's memory. Both must have one format.
+    /// Copies all of `other` into this frame's memory. Both must have one format. Unmixed speakers that this frame has no
+    /// memory for are left out.
     pub(crate) fn copy_from(&mut self, other: &Self) {
         debug_assert_eq!(self.format, other.format, "the pool of a socket has the socket's format");
         self.samples.copy_from_slice(&other.samples);
+        self.unmixed.copy_with(&other.unmixed, |from, samples| samples.copy_from_slice(&from.samples));
+        self.describe_as(other);
+    }
+
+    /// Takes everything of `other` that is not samples.
+    pub(crate) fn describe_as(&mut self, other: &Self) {
         self.first_sample = other.first_sample;
         self.capture_time = other.capture_time;
         self.sender_time = other.sender_time;
-        self.source = other.source;
+        self.speakers = other.speakers;
+        self.level = other.level;
         self.origin = other.origin;
         self.is_silence = other.is_silence;
+        self.voice = other.voice;
         self.stages = other.stages;
+        self.clears = other.clears;
     }
 }
 

@@ -10,10 +10,16 @@ use std::time::Duration;
 pub struct SampleRate(NonZeroU32);
 
 impl SampleRate {
+    /// 8 kHz: telephone speech.
+    pub const HZ_8000: Self = Self::hz(8_000);
+    /// 12 kHz: Opus' medium band.
+    pub const HZ_12000: Self = Self::hz(12_000);
     /// 16 kHz: wideband speech.
     pub const HZ_16000: Self = Self::hz(16_000);
     /// 24 kHz: super-wideband speech.
     pub const HZ_24000: Self = Self::hz(24_000);
+    /// 44.1 kHz: music on discs, and much of Microsoft's media platform.
+    pub const HZ_44100: Self = Self::hz(44_100);
     /// 48 kHz: full band, and the clock of every Opus RTP stream (RFC 7587 section 4.1).
     pub const HZ_48000: Self = Self::hz(48_000);
 
@@ -74,7 +80,7 @@ impl FromStr for MediaSourceId {
 }
 
 /// An RTP synchronization source (RFC 3550 section 3): one stream on the wire, not one speaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ssrc(pub u32);
 
 #[cfg(test)]

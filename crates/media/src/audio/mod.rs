@@ -1,4 +1,9 @@
-//! Audio signal processing: codecs, and sound that is there as a whole.
+//! Audio signal processing: codecs, rates, mixing, voice activity, and sound from files.
 
+pub(crate) mod limiter;
+pub(crate) mod mix;
 pub(crate) mod opus;
-pub(crate) mod sound;
+pub(crate) mod resample;
+pub(crate) mod source;
+pub(crate) mod turns;
+pub(crate) mod vad;

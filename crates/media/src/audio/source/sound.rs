@@ -1,5 +1,4 @@
-//! Sound that is there as a whole: a prompt, a clip, a test's reference. Away from the media path, which knows frames
-//! only. Pure: bytes come in from whoever opened the file.
+//! Sound that is there as a whole: a prompt, a clip, a test's reference.
 
 use std::io::Read;
 use std::time::Duration;
@@ -8,44 +7,14 @@ use hound::{SampleFormat, WavReader};
 use rubato::audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{Fft, FixedSync, Resampler};
 
+use super::reader::SoundReader;
+use super::{LONGEST, RATES, SoundError, checked_rate, to_pcm};
 use crate::frame::{AudioFormat, AudioFrame};
 use crate::time::MediaInstant;
 use crate::units::SampleRate;
 
-/// Rates that are read. Below, there is no speech; above, a made-up header would cost gigabytes of filter.
-const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
-
 /// Samples that the resampler works on at a time.
 const CHUNK: usize = 1024;
-
-/// Why a sound cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SoundError {
-    /// No WAV file, or one that ends too early.
-    #[error("not a WAV file that can be read: {0}")]
-    Unreadable(#[from] hound::Error),
-    /// A WAV file of a kind that is not read.
-    #[error("{what} are not read: integers of 8 to 32 bits or floats of 32, in 1 to 255 channels, are")]
-    Samples {
-        /// What the file holds.
-        what: String,
-    },
-    /// A rate that nobody records at.
-    #[error("{hz} Hz is not between {} and {} Hz", RATES.start(), RATES.end())]
-    Rate {
-        /// The rate.
-        hz: u32,
-    },
-    /// The resampler refused.
-    #[error("cannot resample from {from} to {to}")]
-    Resample {
-        /// The sound's rate.
-        from: SampleRate,
-        /// The rate asked for.
-        to: SampleRate,
-    },
-}
 
 /// Mono PCM of any length and rate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +29,29 @@ impl Sound {
         Self { rate, samples }
     }
 
+    /// Reads a WAV, MP3, FLAC or Ogg Opus file of up to two hours, told apart by what it holds. Channels are mixed to one.
+    ///
+    /// # Errors
+    /// As [`SoundReader`], which reads longer ones in parts; and when it is too long.
+    pub fn read(file: impl Read + Send + Sync + 'static) -> Result<Self, SoundError> {
+        let mut reader = SoundReader::new(file)?;
+        let rate = reader.sample_rate();
+        let most = rate.samples_in(LONGEST) as usize;
+        let (mut samples, mut len) = (Vec::new(), 0);
+        loop {
+            samples.resize(len + rate.get() as usize, 0);
+            let read = reader.read(&mut samples[len..])?;
+            len += read;
+            if len > most {
+                return Err(SoundError::TooLong);
+            }
+            if read == 0 {
+                samples.truncate(len);
+                return Ok(Self { rate, samples });
+            }
+        }
+    }
+
     /// Reads a WAV file: integers of 8 to 32 bits or floats, any number of channels, which are mixed to one.
     ///
     /// # Errors
@@ -67,8 +59,7 @@ impl Sound {
     pub fn read_wav(file: impl Read) -> Result<Self, SoundError> {
         let mut reader = WavReader::new(file)?;
         let spec = reader.spec();
-        let rate = SampleRate::new(spec.sample_rate).filter(|rate| RATES.contains(&rate.get()));
-        let rate = rate.ok_or(SoundError::Rate { hz: spec.sample_rate })?;
+        let rate = checked_rate(spec.sample_rate)?;
         let interleaved: Vec<i16> = match (spec.sample_format, spec.bits_per_sample, spec.channels) {
             (SampleFormat::Int, bits @ 8..=32, 1..=255) => {
                 let to_16_bits = |sample: i32| ((sample << (32 - u32::from(bits))) >> 16) as i16;
@@ -156,12 +147,6 @@ impl Sound {
         };
         Ok(sound.samples.chunks(len).enumerate().map(frame).collect())
     }
-}
-
-/// Rounds to 16 bits; what is louder is cut.
-fn to_pcm(sample: f32) -> i16 {
-    // A float that is no number becomes zero here.
-    sample.round() as i16
 }
 
 #[cfg(test)]
