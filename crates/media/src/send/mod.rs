@@ -1,18 +1,37 @@
-//! One socket's speech: frames in, an Opus packet a tick out. Pure: told the time, driven by whoever holds it.
+//! One socket's speech: frames and spans in, an RTP payload a tick out. Pure: told the time, driven by whoever holds it.
 
+pub(crate) mod control;
+mod encode;
+mod fade;
+mod loss;
+pub(crate) mod player;
+mod source;
+pub(crate) mod tones;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::audio::opus::{self, OpusEncoder, OpusError};
+use control::SendControl;
+use encode::{Encoded, SpeechEncoder};
+use fade::{fade_in, fade_len};
+use player::{ORDERS, Player};
+use source::{Due, Source};
+use tones::{ToneSender, ToneTurn};
+
+use crate::audio::opus::{OpusError, RTP_TICKS_PER_FRAME};
+use crate::event::MediaEvent;
 use crate::frame::{AudioFormat, AudioFrame};
 use crate::ledger::Stage;
 use crate::ring::RingReader;
+use crate::rtp::{AudioLevel, Encoding};
 use crate::settings::AudioSocketSettings;
 use crate::stats::{SessionStats, SharedStats};
 use crate::time::{MediaClock, RtpTime};
+use crate::tones::TelephoneEvent;
 
-/// A pause of at most this many ticks was not meant: the application was late (an underrun).
-const UNDERRUN_TICKS: u32 = 10;
+/// Events that one tick can have: each mark of a player, low water, and the end of the queue.
+const EVENTS: usize = ORDERS + 2;
 
 /// A packet to be sent.
 #[derive(Clone, Copy, Debug)]
@@ -23,32 +42,41 @@ pub struct OutgoingAudio<'a> {
     pub sender_time: RtpTime,
     /// The first packet after a pause (RFC 3551 section 4.1).
     pub marker: bool,
-    /// One Opus packet.
+    /// What the payload is.
+    pub encoding: Encoding,
+    /// How loud it is.
+    pub level: Option<AudioLevel>,
+    /// What `encoding` says.
     pub payload: &'a [u8],
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Speech {
-    /// Nothing to say, for this many ticks; `None` when nothing was ever said.
-    Paused {
-        ticks: Option<u32>,
-    },
-    /// Frames wait, and are held for this many ticks more.
-    Leading {
-        ticks: u32,
-        after: Option<u32>,
-    },
-    Speaking,
+/// What a packet is made of, apart from the payload's bytes.
+#[derive(Clone, Copy)]
+struct Packet {
+    sender_time: RtpTime,
+    marker: bool,
+    encoding: Encoding,
+    level: Option<AudioLevel>,
+    len: usize,
 }
 
 /// Encodes what the application gives, at the tick.
 pub struct AudioSender {
-    encoder: OpusEncoder,
-    lead_ticks: u32,
-    speech: Speech,
+    format: AudioFormat,
+    control: Arc<SendControl>,
+    source: Source,
+    tones: Option<ToneSender>,
+    encoder: SpeechEncoder,
+    fade_len: usize,
+    pcm: Box<[i16]>,
+    tone: [u8; TelephoneEvent::LEN],
+    /// Audio was sent at the tick before.
+    sounding: bool,
+    /// Speech was cut by mute or a tone: what comes next fades in.
+    cut: bool,
     sequence_number: u16,
     sender_time: RtpTime,
-    packet: Box<[u8; opus::MAX_PACKET_LEN]>,
+    events: VecDeque<MediaEvent>,
     stats: Arc<SharedStats>,
 }
 
@@ -59,23 +87,44 @@ impl AudioSender {
     /// # Errors
     /// When libopus cannot be set up, because a setting is out of its range.
     pub fn new(settings: &AudioSocketSettings, first: (u16, RtpTime)) -> Result<Self, OpusError> {
-        Self::with_stats(settings, first, Arc::new(SharedStats::new()))
+        Self::with_stats(settings, first, Arc::new(SharedStats::new()), Arc::default())
     }
 
     pub(crate) fn with_stats(
         settings: &AudioSocketSettings,
         first: (u16, RtpTime),
         stats: Arc<SharedStats>,
+        control: Arc<SendControl>,
     ) -> Result<Self, OpusError> {
+        let format = settings.format;
         Ok(Self {
-            encoder: OpusEncoder::new(settings.format.sample_rate(), &settings.encoder)?,
-            lead_ticks: ticks_in(settings.send_lead),
-            speech: Speech::Paused { ticks: None },
+            format,
+            source: Source::new(format, ticks_in(settings.send_lead), Arc::clone(&control)),
+            control,
+            tones: None,
+            encoder: SpeechEncoder::new(settings)?,
+            fade_len: fade_len(format.sample_rate()),
+            pcm: vec![0; format.samples_per_frame()].into_boxed_slice(),
+            tone: [0; TelephoneEvent::LEN],
+            sounding: false,
+            cut: false,
             sequence_number: first.0,
             sender_time: first.1,
-            packet: Box::new([0; opus::MAX_PACKET_LEN]),
+            events: VecDeque::with_capacity(EVENTS),
             stats,
         })
+    }
+
+    /// Sends what a player and a sender of tones are given, too.
+    pub(crate) fn with_queues(mut self, player: Player, tones: ToneSender) -> Self {
+        self.source.player = Some(player);
+        self.tones = Some(tones);
+        self
+    }
+
+    /// The format of the frames.
+    pub fn format(&self) -> AudioFormat {
+        self.format
     }
 
     /// What was counted and how long the stages took.
@@ -83,51 +132,117 @@ impl AudioSender {
         self.stats.read()
     }
 
-    /// Encodes the next frame of `frames`; `None` when the application has nothing to say.
+    /// Takes note of what the peer understands beside Opus: copies, and the payload type of Opus in them; tones.
+    pub fn agree(&mut self, copied_type: Option<u8>, telephone_event: bool) {
+        self.encoder.agree(copied_type);
+        if let Some(tones) = &mut self.tones {
+            tones.agree(telephone_event);
+        }
+    }
+
+    /// Takes in the share of our packets, 0 to 1, that the peer lost since its report before (RFC 3550 section 6.4.1):
+    /// forward error correction and copies follow it.
+    pub fn on_report(&mut self, fraction_lost: f32) {
+        self.encoder.on_report(fraction_lost);
+    }
+
+    /// What happened at the ticks so far.
+    pub(crate) fn poll_event(&mut self) -> Option<MediaEvent> {
+        self.events.pop_front()
+    }
+
+    /// Whether the player has answered orders since this was last asked.
+    pub(crate) fn take_played(&mut self) -> bool {
+        self.source.player.as_mut().is_some_and(Player::take_answered)
+    }
+
+    /// Whether tones were answered since this was last asked.
+    pub(crate) fn take_toned(&mut self) -> bool {
+        self.tones.as_mut().is_some_and(ToneSender::take_answered)
+    }
+
+    /// The session is over: whoever waits for what was not sent learns so.
+    pub(crate) fn end(&mut self) {
+        if let Some(player) = &mut self.source.player {
+            player.end();
+        }
+        if let Some(tones) = &mut self.tones {
+            tones.end();
+        }
+    }
+
+    /// The packet of the next 20 ms; `None` when nothing is to be sent.
     pub fn tick(
         &mut self,
         clock: &impl MediaClock,
         frames: &mut RingReader<AudioFrame>,
     ) -> Option<OutgoingAudio<'_>> {
-        let sender_time = self.sender_time;
-        self.sender_time = sender_time.plus(opus::RTP_TICKS_PER_FRAME);
-        let marker = self.begin(frames.queued())?;
-        let Some(frame) = frames.read() else {
-            self.speech = Speech::Paused { ticks: Some(0) };
-            return None;
+        let time = self.sender_time;
+        self.sender_time = time.plus(RTP_TICKS_PER_FRAME);
+        let copies = self.encoder.tick();
+        let packet = match self.tones.as_mut().map_or(ToneTurn::Free, |tones| tones.tick(time)) {
+            ToneTurn::Free => self.speak(clock, frames, time, copies),
+            ToneTurn::Gap => None,
+            ToneTurn::Packet(packet) => {
+                self.tone = packet.payload;
+                self.cut = true;
+                let (encoding, len) = (Encoding::TelephoneEvent, TelephoneEvent::LEN);
+                let (sender_time, marker) = (packet.sender_time, packet.marker);
+                Some(Packet { sender_time, marker, encoding, level: None, len })
+            }
         };
-        let taken = clock.now();
-        self.stats.ledger.record(Stage::AppIn, taken.since(frame.stages.ring_in));
-        let encoded = self.encoder.encode(frame.samples(), &mut self.packet[..]);
-        self.stats.ledger.record(Stage::Encode, clock.now().since(taken));
-        let Some(len) = encoded else {
-            self.stats.counters.send_errors.add(1);
-            return None;
-        };
+        self.sounding = packet.is_some_and(|packet| packet.encoding != Encoding::TelephoneEvent);
+        let Packet { sender_time, marker, encoding, level, len } = packet?;
         let sequence_number = self.sequence_number;
         self.sequence_number = sequence_number.wrapping_add(1);
-        Some(OutgoingAudio { sequence_number, sender_time, marker, payload: &self.packet[..len] })
+        let payload = match encoding {
+            Encoding::TelephoneEvent => &self.tone[..],
+            _ => self.encoder.payload(len),
+        };
+        Some(OutgoingAudio { sequence_number, sender_time, marker, encoding, level, payload })
     }
 
-    /// Whether to speak at this tick, and whether that is a beginning.
-    fn begin(&mut self, queued: usize) -> Option<bool> {
-        if let Speech::Paused { ticks } = self.speech {
-            let after = ticks.map(|ticks| ticks.saturating_add(1));
-            if queued == 0 {
-                self.speech = Speech::Paused { ticks: after };
-                return None;
-            }
-            self.speech = Speech::Leading { ticks: self.lead_ticks, after };
+    /// Encodes what is to be said, if anything is.
+    fn speak(
+        &mut self,
+        clock: &impl MediaClock,
+        frames: &mut RingReader<AudioFrame>,
+        time: RtpTime,
+        copies: usize,
+    ) -> Option<Packet> {
+        let due = self.source.tick(&mut self.pcm, time, frames, &mut self.events);
+        let Due { ring_in, after_underrun } = due?;
+        let taken = clock.now();
+        let SharedStats { counters, ledger, .. } = &*self.stats;
+        counters.send_underruns.add(u64::from(after_underrun));
+        if let Some(ring_in) = ring_in {
+            ledger.record(Stage::AppIn, taken.since(ring_in));
         }
-        let Speech::Leading { ticks, after } = self.speech else { return Some(false) };
-        if ticks > 0 {
-            self.speech = Speech::Leading { ticks: ticks - 1, after };
+        if self.control.is_muted() {
+            self.cut = true;
+            counters.frames_withheld.add(1);
             return None;
         }
-        self.speech = Speech::Speaking;
-        let underrun = after.is_some_and(|ticks| ticks <= UNDERRUN_TICKS);
-        self.stats.counters.send_underruns.add(u64::from(underrun));
-        Some(true)
+        if std::mem::take(&mut self.cut) {
+            fade_in(&mut self.pcm[..self.fade_len]);
+        }
+        let encoded = self.encoder.encode(&self.pcm, time, copies);
+        ledger.record(Stage::Encode, clock.now().since(taken));
+        match encoded {
+            Some(Encoded::Payload(encoding, len)) => {
+                counters.redundant_packets_sent.add(u64::from(encoding == Encoding::Red));
+                let level = Some(AudioLevel::of(&self.pcm));
+                Some(Packet { sender_time: time, marker: !self.sounding, encoding, level, len })
+            }
+            Some(Encoded::Silence) => {
+                counters.frames_withheld.add(1);
+                None
+            }
+            None => {
+                counters.send_errors.add(1);
+                None
+            }
+        }
     }
 }
 
@@ -137,55 +252,4 @@ pub(crate) fn ticks_in(span: Duration) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ring::frame_ring;
-    use crate::time::MediaInstant;
-
-    struct Still;
-    impl MediaClock for Still {
-        fn now(&self) -> MediaInstant {
-            MediaInstant::ZERO
-        }
-    }
-
-    /// What was sent at each tick for the frames given before it: M a beginning, P a packet, - nothing.
-    fn send(given: &[u32], settings: &AudioSocketSettings) -> (String, Vec<u32>, AudioSender) {
-        let mut sender = AudioSender::new(settings, (65_535, RtpTime(0))).unwrap();
-        let silence = || AudioFrame::silent(settings.format, MediaInstant::ZERO);
-        let (mut writer, mut reader) = frame_ring(50, silence);
-        let mut times = Vec::new();
-        let sent = given
-            .iter()
-            .map(|&frames| {
-                (0..frames).for_each(|_| assert!(writer.write(|_| ())));
-                let packet = sender.tick(&Still, &mut reader);
-                times.extend(packet.map(|packet| packet.sender_time.0 / 960));
-                packet.map_or('-', |packet| if packet.marker { 'M' } else { 'P' })
-            })
-            .collect();
-        (sent, times, sender)
-    }
-
-    #[test]
-    fn the_first_frame_waits_for_the_lead_and_the_clock_runs_on_through_pauses() {
-        let (sent, times, sender) = send(&[0, 1, 1, 1, 0, 0, 0, 1, 1, 0, 0], &AudioSocketSettings::default());
-        assert_eq!(sent, "--MPP---MP-");
-        assert_eq!(times, [2, 3, 4, 8, 9]);
-        assert_eq!(sender.stats().counters.send_underruns, 1, "a pause of a few ticks was not meant");
-        assert_eq!(sender.sequence_number, 4, "numbers wrap and count packets, not ticks");
-    }
-
-    #[test]
-    fn without_lead_a_frame_goes_out_at_the_next_tick() {
-        let settings = AudioSocketSettings::default().send_lead(Duration::ZERO);
-        assert_eq!(send(&[1, 0, 1], &settings).0, "M-M");
-    }
-
-    #[test]
-    fn spans_round_up_to_ticks() {
-        for (millis, ticks) in [(0, 0), (1, 1), (20, 1), (21, 2), (100, 5)] {
-            assert_eq!(ticks_in(Duration::from_millis(millis)), ticks);
-        }
-    }
-}
+mod tests;
