@@ -82,6 +82,15 @@ pub enum MediaError {
         /// How many there are.
         sessions: usize,
     },
+    /// The platform has too much to do to take another session.
+    #[error("the media platform is overloaded: {health}")]
+    Overloaded {
+        /// How it stands.
+        health: Box<crate::Health>,
+    },
+    /// The platform is being drained: it takes no more sessions.
+    #[error("the media platform is being drained")]
+    Draining,
     /// The platform was shut down.
     #[error("the media platform was shut down")]
     ShutDown,
@@ -94,8 +103,16 @@ impl MediaError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::InvalidSetting { .. } | Self::Misuse(_) | Self::ShutDown | Self::Codec(_) => Fault::Caller,
-            Self::Bind { .. } | Self::System { .. } | Self::Core(_) | Self::Full { .. } => Fault::Environment,
+            Self::InvalidSetting { .. }
+            | Self::Misuse(_)
+            | Self::Draining
+            | Self::ShutDown
+            | Self::Codec(_) => Fault::Caller,
+            Self::Bind { .. }
+            | Self::System { .. }
+            | Self::Core(_)
+            | Self::Full { .. }
+            | Self::Overloaded { .. } => Fault::Environment,
             Self::Blob(_)
             | Self::ForeignBlob { .. }
             | Self::MismatchedBlob { .. }

@@ -81,6 +81,11 @@ impl<T> RingReader<T> {
         self.lent.as_deref_mut()
     }
 
+    /// The frame that [`read`](Self::read) would lend.
+    pub fn peek(&self) -> Option<&T> {
+        self.full.try_peek().map(|frame| &**frame)
+    }
+
     /// The frame that [`read`](Self::read) lent last.
     pub fn lent(&self) -> Option<&T> {
         self.lent.as_deref()

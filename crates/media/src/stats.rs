@@ -1,6 +1,11 @@
 //! Counters of a session, under the names of W3C webrtc-stats where it has one.
 
+mod w3c;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+pub use w3c::{InboundRtpStats, OutboundRtpStats, StatUnit};
 
 use crate::ledger::{Ledger, Stage, StageLatency};
 
@@ -13,13 +18,18 @@ impl Counter {
         self.0.fetch_add(amount, Relaxed);
     }
 
+    /// For what is a state and no count.
+    pub(crate) fn set(&self, value: u64) {
+        self.0.store(value, Relaxed);
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.0.load(Relaxed)
     }
 }
 
 macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident,)*) => {
         /// The live counters that stages write.
         #[derive(Debug, Default)]
         pub(crate) struct Counters { $(pub(crate) $name: Counter,)* }
@@ -33,12 +43,28 @@ macro_rules! counters {
         /// What a session has counted since it began.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[non_exhaustive]
-        pub struct SessionCounters { $($(#[$doc])* pub $name: u64,)* }
+        pub struct SessionCounters { $($(#[doc = $doc])* pub $name: u64,)* }
 
         impl SessionCounters {
             /// Each counter with its name.
             pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
                 [$((stringify!($name), self.$name),)*].into_iter()
+            }
+
+            /// Each counter with its name and what it counts.
+            pub(crate) fn described() -> impl Iterator<Item = (&'static str, &'static str)> {
+                [$((stringify!($name), concat!($($doc),*)),)*].into_iter()
+            }
+
+            /// Adds what another session has counted.
+            pub fn merge(&mut self, other: &Self) {
+                $(self.$name += other.$name;)*
+            }
+
+            /// What was counted since an `earlier` reading.
+            #[must_use]
+            pub fn since(&self, earlier: &Self) -> Self {
+                Self { $($name: self.$name.saturating_sub(earlier.$name),)* }
             }
         }
     };
@@ -55,12 +81,23 @@ counters! {
     packets_discarded,
     /// Samples made up for packets that were lost or late, at the socket's rate.
     concealed_samples,
+    /// Those of them that are silence, because the loss lasted too long to make anything up.
+    silent_concealed_samples,
     /// How often concealment began.
     concealment_events,
-    /// Frames that were taken out of silence to bring the delay down, in samples.
+    /// Samples taken out of the sound to bring the delay down.
     removed_samples_for_acceleration,
-    /// Samples by which concealment of late (not lost) packets stretched the delay.
+    /// Samples put into the sound to let the delay grow.
     inserted_samples_for_deceleration,
+    /// How long samples were held, from the arrival of their packet to the tick that gave them out: in nanoseconds,
+    /// summed over samples. Divided by `jitter_buffer_emitted_count` it is the mean.
+    jitter_buffer_delay,
+    /// The delay that the jitter buffer aimed at, on top of the fastest packets', summed likewise.
+    jitter_buffer_target_delay,
+    /// Samples given out that came from packets.
+    jitter_buffer_emitted_count,
+    /// Packets that held a copy of another one: in-band FEC, or RED.
+    fec_packets_received,
     /// Frames given to the application.
     frames_delivered,
     /// Frames that the application did not take in time.
@@ -71,10 +108,18 @@ counters! {
     packets_sent,
     /// Their payload, in bytes.
     bytes_sent,
+    /// Packets sent that carried copies of those before them (RED).
+    redundant_packets_sent,
+    /// Frames that were spoken and not sent: while muted, or as silence (DTX).
+    frames_withheld,
     /// Ticks at which the application had begun to speak but had no frame ready.
     send_underruns,
     /// Packets that the transport would not take.
     send_errors,
+    /// Ticks that began more than a frame, 20 ms, late.
+    deadline_misses,
+    /// Events that the application did not read in time.
+    events_dropped,
     /// Datagrams of this session that were of no protocol spoken here, and media that failed its checks.
     datagrams_rejected,
 }
@@ -82,38 +127,60 @@ counters! {
 /// What a session and its application end share: counters and the ledger.
 pub(crate) struct SharedStats {
     pub(crate) counters: Counters,
+    /// Interarrival jitter, in nanoseconds: a state, which adds up to nothing.
+    pub(crate) jitter: Counter,
     pub(crate) ledger: Ledger,
 }
 
 impl SharedStats {
     pub(crate) fn new() -> Self {
-        Self { counters: Counters::default(), ledger: Ledger::new() }
+        Self { counters: Counters::default(), jitter: Counter::default(), ledger: Ledger::new() }
     }
 
     pub(crate) fn read(&self) -> SessionStats {
         SessionStats {
             counters: self.counters.read(),
-            stages: Stage::ALL.map(|stage| (stage, self.ledger.read(stage))).into(),
+            jitter: Duration::from_nanos(self.jitter.get()),
+            stages: Stage::ALL.map(|stage| self.ledger.read(stage)),
         }
     }
 }
 
-/// A reading of a session's counters and of the latency of each stage.
-#[derive(Clone, Debug)]
+/// A reading of a session's counters and of the latency of each stage; or of several sessions, added up.
+#[derive(Clone, Debug, Default)]
 pub struct SessionStats {
     /// What was counted.
     pub counters: SessionCounters,
-    stages: Vec<(Stage, StageLatency)>,
+    /// How unevenly packets came, as of the last one (RFC 3550 section 6.4.1); of several sessions, the most.
+    pub jitter: Duration,
+    stages: [StageLatency; Stage::ALL.len()],
 }
 
 impl SessionStats {
     /// The latency of one stage.
     pub fn stage(&self, stage: Stage) -> &StageLatency {
-        &self.stages[stage as usize].1
+        &self.stages[stage as usize]
     }
 
     /// Every stage with its latency.
     pub fn stages(&self) -> impl Iterator<Item = (Stage, &StageLatency)> {
-        self.stages.iter().map(|(stage, latency)| (*stage, latency))
+        Stage::ALL.into_iter().zip(&self.stages)
+    }
+
+    /// Adds what another session has counted and taken.
+    pub fn merge(&mut self, other: &Self) {
+        self.counters.merge(&other.counters);
+        self.jitter = self.jitter.max(other.jitter);
+        self.stages.iter_mut().zip(&other.stages).for_each(|(stage, other)| stage.merge(other));
+    }
+
+    /// What came on top of an `earlier` reading.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            counters: self.counters.since(&earlier.counters),
+            jitter: self.jitter,
+            stages: std::array::from_fn(|stage| self.stages[stage].since(&earlier.stages[stage])),
+        }
     }
 }

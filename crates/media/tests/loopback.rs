@@ -25,6 +25,12 @@ async fn connect(bot: &MediaPlatform, peer: &MediaPlatform) -> (MediaSession, Me
     (offering, answering)
 }
 
+/// Whole periods of a tone.
+fn tone_at(rate: f64, samples: usize) -> Vec<i16> {
+    let step = std::f64::consts::TAU * 500.0 / rate;
+    (0..samples).map(|i| ((step * i as f64).sin() * 8000.0) as i16).collect()
+}
+
 fn tone(frame: usize) -> AudioFrame {
     let len = FORMAT.samples_per_frame();
     let step = std::f64::consts::TAU * 440.0 / 16_000.0;
@@ -64,6 +70,36 @@ async fn what_one_says_the_other_hears() {
     }
     for stage in [Stage::AppIn, Stage::Encode, Stage::WireOut] {
         assert_eq!(sent.stage(stage).count(), 100, "{stage} is in the ledger");
+    }
+}
+
+/// Opus has no 44.1 kHz: the ends of the socket resample, and nobody notices.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_at_44_100_hz_says_and_hears_what_one_at_16_000_does() {
+    let (bot, peer) = (platform(), platform());
+    let discs = AudioSocketSettings::default().format(AudioFormat::Pcm44K);
+    let mut offering = bot.create_session(&MediaSessionSettings::default().audio(discs)).unwrap();
+    let mut answering = peer.answer_session(&MediaSessionSettings::default(), offering.blob()).unwrap();
+    offering.accept_answer(answering.blob()).unwrap();
+    let (mut one, mut other) =
+        (offering.take_audio_socket().unwrap(), answering.take_audio_socket().unwrap());
+    let loud = AudioFrame::new(AudioFormat::Pcm44K, bot.now(), &tone_at(44_100.0, 882)).unwrap();
+    let mut heard = (Vec::new(), Vec::new());
+    for frame in 0..60 {
+        one.send(&loud).await.unwrap();
+        other.send(&tone(frame)).await.unwrap();
+        if frame >= 20 {
+            heard.0.push(one.receive().await.unwrap().clone());
+            heard.1.push(other.receive().await.unwrap().clone());
+        }
+    }
+    assert!(heard.0.iter().all(|frame| frame.format() == AudioFormat::Pcm44K));
+    for pair in heard.0.windows(2) {
+        assert_eq!((pair[1].first_sample() - pair[0].first_sample()) % 882, 0);
+    }
+    for frame in [&heard.0[30], &heard.1[30]] {
+        // A tone of 8000 is 15 dB below full scale.
+        assert!((13..18).contains(&frame.level().minus_dbov()), "{:?}: {:?}", frame.format(), frame.level());
     }
 }
 
@@ -157,4 +193,21 @@ async fn a_reader_that_is_too_slow_loses_its_own_frames_and_sees_the_gap() {
     }
     assert_eq!(step % 320, 0, "the timeline jumps by whole frames");
     assert!(answering.stats().counters.frames_dropped >= step / 320 - 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_far_end_without_speakers_streams_declines_them_and_the_mix_is_heard() {
+    let (bot, peer) = (platform(), platform());
+    let asking = MediaSessionSettings::default().audio(AudioSocketSettings::default().unmixed(3));
+    let mut offering = bot.create_session(&asking).unwrap();
+    assert!(offering.blob().to_string().contains("a=mid:0.3"));
+    let mut answering = peer.answer_session(&MediaSessionSettings::default(), offering.blob()).unwrap();
+    offering.accept_answer(answering.blob()).unwrap();
+    offering.connected().await.unwrap();
+    let mut speaker = answering.take_audio_socket().unwrap();
+    let mut listener = offering.take_audio_socket().unwrap();
+    speaker.send(&tone(0)).await.unwrap();
+    listener.receive().await.unwrap();
+    let too_many = MediaSessionSettings::default().audio(AudioSocketSettings::default().unmixed(11));
+    assert!(bot.create_session(&too_many).is_err());
 }

@@ -1,40 +1,55 @@
 //! The application's handle of one call's media.
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use uuid::Uuid;
 
+use super::checks::check;
+use super::negotiation::{answering, audio_description, described};
 use super::{Engine, Seat, lock};
-use crate::blob::{
-    MediaBlob, MediaDirection, MediaSessionId, Modality, OffhookBlob, SdpType, SocketDescription, SocketId,
-};
+use crate::blob::{MediaBlob, MediaSessionId, SdpType};
+use crate::encoded::{EncodedFrame, EncodedPath, packets_in};
 use crate::error::MediaError;
-use crate::frame::AudioFrame;
-use crate::receive::AudioReceiver;
+use crate::event::{MediaEvent, MediaStatus};
+use crate::frame::{AudioFormat, AudioFrame};
 use crate::ring::frame_ring;
+use crate::send::player::player_queue;
+use crate::send::tones::tone_queue;
 use crate::send::{AudioSender, ticks_in};
 use crate::session::audio_socket::{AudioSocket, wait_at};
-use crate::session::rtc::RtcTransport;
+use crate::session::connection::{AudioSections, Connection};
+use crate::session::encoded_socket::EncodedAudioSocket;
+use crate::session::events::{EVENTS, MediaEvents};
+use crate::session::gains::Gains;
+use crate::session::player::{AudioPlayer, ToneDesk, ToneError, ToneReceipt};
+use crate::session::quality::QualityOfExperience;
 use crate::session::state::MediaState;
+use crate::session::streams::AudioStreams;
 use crate::session::{Session, Shared};
-use crate::settings::{AudioSocketSettings, MediaSessionSettings};
+use crate::settings::MediaSessionSettings;
 use crate::stats::{SessionStats, SharedStats};
 use crate::time::{MediaClock, MediaInstant, RtpTime};
+use crate::tones::{Tone, ToneSettings};
 use crate::worker::thread::Command;
 
 /// The audio socket's id, and so the `mid` of its media section.
-const AUDIO_SOCKET: u32 = 0;
+pub(super) const AUDIO_SOCKET: u32 = 0;
 
 /// One call's media. Dropping it ends the session.
 pub struct MediaSession {
     blob: MediaBlob,
+    format: AudioFormat,
     audio: Option<AudioSocket>,
+    encoded: Option<EncodedAudioSocket>,
+    player: Option<AudioPlayer>,
+    tones: ToneDesk,
+    events: Option<MediaEvents>,
     shared: Arc<Shared>,
     /// The worker's half, until the peer's answer is known. Never locked: codecs cannot be shared between threads, and this makes
     /// the session one that can, without which no task that waits for it could be spawned.
-    pending: Mutex<Option<Box<Session<RtcTransport>>>>,
+    pending: Mutex<Option<Box<Session<Connection>>>>,
     place: Arc<Place>,
 }
 
@@ -59,14 +74,18 @@ impl MediaSessionCloser {
 struct Place {
     engine: Arc<Engine>,
     seat: Seat,
+    /// The address of this machine that is the session's own.
+    local: Option<IpAddr>,
 }
 
 impl MediaSession {
     pub(super) fn offer(engine: &Arc<Engine>, settings: &MediaSessionSettings) -> Result<Self, MediaError> {
-        let place = Place::take(engine)?;
+        check(&settings.audio)?;
+        let place = Place::take(engine, settings.local_address)?;
         let now = engine.clock.now();
-        let (transport, sdp) = RtcTransport::offer(&engine.core, now, place.address(), AUDIO_SOCKET)
-            .map_err(MediaError::Core)?;
+        let sections = AudioSections { socket: AUDIO_SOCKET, unmixed: settings.audio.unmixed };
+        let (transport, sdp) =
+            Connection::offer(&engine.identity, now, place.address(), sections).map_err(MediaError::Core)?;
         let id = MediaSessionId::new(Uuid::new_v4());
         let blob = MediaBlob::offer(id, vec![audio_description(&settings.audio)], &sdp)?;
         Self::assemble(place, settings, transport, blob)
@@ -79,10 +98,11 @@ impl MediaSession {
     ) -> Result<Self, MediaError> {
         let offer = described(offer, SdpType::Offer)?;
         let answering = answering(offer, &settings.audio)?;
-        let place = Place::take(engine)?;
+        let place = Place::take(engine, settings.local_address)?;
         let now = engine.clock.now();
+        let sdp = &offer.description.sdp;
         let (transport, sdp) =
-            RtcTransport::answer(&engine.core, now, place.address(), &offer.description.sdp)
+            Connection::answer(&engine.identity, now, place.address(), answering.id.0, sdp)
                 .map_err(MediaError::Description)?;
         let blob = MediaBlob::answer(offer, vec![answering], &sdp)?;
         let mut this = Self::assemble(place, settings, transport, blob)?;
@@ -93,24 +113,53 @@ impl MediaSession {
     fn assemble(
         place: Place,
         settings: &MediaSessionSettings,
-        transport: RtcTransport,
+        transport: Connection,
         blob: MediaBlob,
     ) -> Result<Self, MediaError> {
         let audio = &settings.audio;
         check(audio)?;
         let stats = Arc::new(SharedStats::new());
+        lock(&place.engine.totals).add(Arc::clone(&stats));
         let shared = Arc::new(Shared::new(Arc::clone(&stats)));
-        let receiver = AudioReceiver::with_stats(audio.format, audio.jitter, Arc::clone(&stats))?;
-        let sender = AudioSender::with_stats(audio, random_start(), stats)?;
-        let silence = || AudioFrame::silent(audio.format, MediaInstant::ZERO);
-        let (to_app, from_worker) = frame_ring(ticks_in(audio.receive_queue) as usize, silence);
-        let (to_worker, from_app) = frame_ring(ticks_in(audio.send_queue) as usize, silence);
-        let session = Session::new(transport, (receiver, sender), (to_app, from_app), Arc::clone(&shared));
+        let gains = Arc::new(Gains::default());
+        let streams = AudioStreams::new(audio, &gains, &stats)?;
+        let format = audio.format.codec_format();
+        let coded = audio.clone().format(format);
+        let low_water = format.sample_rate().samples_in(audio.low_water);
+        let (to_player, player) = player_queue(format, low_water, Arc::clone(&shared.send));
+        let (to_tones, tones) = tone_queue();
+        let sender =
+            AudioSender::with_stats(&coded, random_start(), Arc::clone(&stats), Arc::clone(&shared.send))?;
+        let sender = sender.with_queues(player, tones);
+        let heard = || AudioFrame::with_unmixed(format, audio.unmixed.into());
+        let said = || AudioFrame::silent(format, MediaInstant::ZERO);
+        let (to_app, from_worker) = frame_ring(ticks_in(audio.receive_queue) as usize, heard);
+        let (to_worker, from_app) = frame_ring(ticks_in(audio.send_queue) as usize, said);
+        let nothing = || MediaEvent::SendStatusChanged { status: MediaStatus::Inactive };
+        let (event_in, event_out) = frame_ring(EVENTS, nothing);
+        let mut session =
+            Session::new(transport, (streams, sender), (to_app, from_app), event_in, Arc::clone(&shared));
         let clock = place.engine.clock;
-        let audio = AudioSocket::new(audio.format, (from_worker, to_worker), &shared, clock);
+        let player = AudioPlayer::new(format, to_player, &shared);
+        let tones = ToneDesk::new(to_tones, &shared);
+        let mut socket = None;
+        let mut encoded_socket = None;
+        if audio.encoded {
+            let (to_app, from_worker) = frame_ring(packets_in(audio.receive_queue), EncodedFrame::empty);
+            let (to_worker, from_app) = frame_ring(packets_in(audio.send_queue), EncodedFrame::empty);
+            session = session.with_encoded(EncodedPath::new((to_app, from_app), random_start(), stats));
+            encoded_socket = Some(EncodedAudioSocket::new((from_worker, to_worker), &shared, clock));
+        } else {
+            socket = Some(AudioSocket::new(audio, (from_worker, to_worker), gains, &shared, clock));
+        }
         Ok(Self {
             blob,
-            audio: Some(audio),
+            format,
+            audio: socket,
+            encoded: encoded_socket,
+            player: Some(player),
+            tones,
+            events: Some(MediaEvents::new(event_out, Arc::clone(&shared))),
             shared,
             pending: Mutex::new(Some(Box::new(session))),
             place: Arc::new(place),
@@ -139,16 +188,17 @@ impl MediaSession {
         let answer = described(answer, SdpType::Answer)?;
         answer.check_answers(described(&self.blob, SdpType::Offer)?)?;
         let now = self.place.engine.clock.now();
+        let engine = Arc::clone(&self.place.engine);
         let pending =
             self.pending().as_mut().ok_or(MediaError::Misuse("the session has its answer already"))?;
         pending
             .transport_mut()
-            .accept_answer(now, &answer.description.sdp)
+            .accept_answer(&engine.identity, now, &answer.description.sdp)
             .map_err(MediaError::Description)?;
         self.begin()
     }
 
-    fn pending(&mut self) -> &mut Option<Box<Session<RtcTransport>>> {
+    fn pending(&mut self) -> &mut Option<Box<Session<Connection>>> {
         self.pending.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -159,14 +209,53 @@ impl MediaSession {
             return Err(MediaError::Ended(self.state()));
         }
         let ufrag = session.transport().local_ufrag().to_owned();
-        let index = self.place.seat.index;
-        let sent = self.place.send(Command::Add { index, ufrag, session });
+        let (index, local) = (self.place.seat.index, self.place.local);
+        let sent = self.place.send(Command::Add { index, ufrag, local, session });
         if sent { Ok(()) } else { Err(MediaError::ShutDown) }
+    }
+
+    /// The encoded audio socket, once: whoever takes it owns it. Only of a session that was made with
+    /// [`encoded`](AudioSocketSettings::encoded), which has no other.
+    pub fn take_encoded_audio_socket(&mut self) -> Option<EncodedAudioSocket> {
+        self.encoded.take()
     }
 
     /// The audio socket, once: whoever takes it owns it.
     pub fn take_audio_socket(&mut self) -> Option<AudioSocket> {
         self.audio.take()
+    }
+
+    /// The player, once: whoever takes it may clone it. It speaks beside the audio socket, as [`AudioPlayer`] says.
+    pub fn take_player(&mut self) -> Option<AudioPlayer> {
+        self.player.take()
+    }
+
+    /// Sends `tones`, one after another, as telephone events (RFC 4733). Speech waits meanwhile. Returns at once; the
+    /// receipt says when all were sent.
+    ///
+    /// # Errors
+    /// When the session is over, or more tones would wait than the 64 that it holds; then none is sent. That the peer
+    /// understands none is told by the receipt.
+    pub fn send_dtmf_tones(&self, tones: &[Tone], settings: ToneSettings) -> Result<ToneReceipt, ToneError> {
+        if self.state().is_over() {
+            return Err(ToneError::Closed);
+        }
+        self.tones.send(tones, settings)
+    }
+
+    /// Mutes all speech of the session, as [`AudioSocketSender::set_muted`](crate::AudioSocketSender::set_muted) does.
+    pub fn set_muted(&self, muted: bool) {
+        self.shared.send.set_muted(muted);
+    }
+
+    /// How good the media was so far, both ways: jitter, loss, round trip, concealment.
+    pub fn quality_of_experience(&self) -> QualityOfExperience {
+        self.shared.quality.read(&self.shared.stats.read().counters, self.format)
+    }
+
+    /// What happens to the media, once: whoever takes it reads it.
+    pub fn take_events(&mut self) -> Option<MediaEvents> {
+        self.events.take()
     }
 
     /// Where the media stands.
@@ -224,12 +313,17 @@ impl Drop for MediaSession {
 }
 
 impl Place {
-    fn take(engine: &Arc<Engine>) -> Result<Self, MediaError> {
-        Ok(Self { seat: engine.take_seat()?, engine: Arc::clone(engine) })
+    fn take(engine: &Arc<Engine>, local: Option<IpAddr>) -> Result<Self, MediaError> {
+        if local.is_some() && !engine.bound_to_all {
+            let problem = "the platform is bound to one address, not to all".to_owned();
+            return Err(MediaError::InvalidSetting { setting: "local_address", problem });
+        }
+        Ok(Self { seat: engine.take_seat()?, engine: Arc::clone(engine), local })
     }
 
     fn address(&self) -> SocketAddr {
-        self.engine.advertised[self.seat.worker]
+        let advertised = self.engine.advertised[self.seat.worker];
+        SocketAddr::new(self.local.unwrap_or(advertised.ip()), advertised.port())
     }
 
     fn send(&self, command: Command) -> bool {
@@ -241,69 +335,15 @@ impl Drop for Place {
     fn drop(&mut self) {
         // In this order: whoever takes the seat next sends its command after this one.
         self.send(Command::Remove { index: self.seat.index });
-        lock(&self.engine.placement).give_back(self.seat);
+        self.engine.give_back(self.seat);
     }
-}
-
-/// The peer's blob, if it is of our profile and of the type that is due.
-fn described(blob: &MediaBlob, kind: SdpType) -> Result<&OffhookBlob, MediaError> {
-    match blob {
-        MediaBlob::Offhook(blob) if blob.description.kind == kind => Ok(blob),
-        MediaBlob::Offhook(blob) => {
-            let problem = format!("holds an {:?}, not an {kind:?}", blob.description.kind);
-            Err(MediaError::MismatchedBlob { problem })
-        }
-        MediaBlob::Microsoft(_) => Err(MediaError::ForeignBlob { kind: "Microsoft's media platform's" }),
-        _ => Err(MediaError::ForeignBlob { kind: "of an unknown kind" }),
-    }
-}
-
-/// The answer to the one socket of `offer`: as much as it allows of hearing and speaking.
-fn answering(offer: &OffhookBlob, settings: &AudioSocketSettings) -> Result<SocketDescription, MediaError> {
-    let [offered] = &offer.sockets[..] else {
-        let problem = format!("offers {} sockets; this version carries one", offer.sockets.len());
-        return Err(MediaError::MismatchedBlob { problem });
-    };
-    match (offered.modality, offered.direction) {
-        (Modality::Audio, Some(direction)) => Ok(SocketDescription::audio(
-            offered.id,
-            MediaDirection::SendReceive.answer_to(direction),
-            settings.format,
-        )),
-        _ => {
-            let problem = "offers a socket that is not audio; this version carries audio only".to_owned();
-            Err(MediaError::MismatchedBlob { problem })
-        }
-    }
-}
-
-fn audio_description(settings: &AudioSocketSettings) -> SocketDescription {
-    SocketDescription::audio(SocketId(AUDIO_SOCKET), MediaDirection::SendReceive, settings.format)
-}
-
-fn check(settings: &AudioSocketSettings) -> Result<(), MediaError> {
-    let invalid = |setting, problem: String| Err(MediaError::InvalidSetting { setting, problem });
-    for (setting, span) in [("receive_queue", settings.receive_queue), ("send_queue", settings.send_queue)] {
-        if !(1..=3000).contains(&ticks_in(span)) {
-            return invalid(setting, format!("{span:?} is not between 20 ms and 60 s"));
-        }
-    }
-    if settings.jitter.target_delay > settings.jitter.max_delay {
-        return invalid("jitter", "the target delay is above the maximum".to_owned());
-    }
-    if settings.jitter.max_delay > std::time::Duration::from_secs(1) {
-        return invalid("jitter", "the maximum delay is above 1 s".to_owned());
-    }
-    if !(6_000..=510_000).contains(&settings.encoder.bitrate) || settings.encoder.complexity > 10 {
-        return invalid("encoder", format!("{:?} is out of Opus' range", settings.encoder));
-    }
-    Ok(())
 }
 
 /// Where an RTP stream begins: at random, so that its encryption cannot be guessed at (RFC 3550 section 5.1).
 fn random_start() -> (u16, RtpTime) {
     let (time, number, ..) = Uuid::new_v4().as_fields();
-    (number, RtpTime(time))
+    // Below 2^15, so that a lost first packet cannot leave the peer a turn behind (RFC 3711 section 3.3.1).
+    (number >> 1, RtpTime(time))
 }
 
 /// Bots spawn a task a call, and what waits for a session goes to whichever thread runs it.

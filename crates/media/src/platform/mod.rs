@@ -1,21 +1,34 @@
 //! The engine of a process: worker threads, and the sessions that they carry.
 
+mod checks;
+mod drain;
+mod health;
 mod media_session;
+mod metrics;
+mod negotiation;
 mod placement;
+mod totals;
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+pub use drain::Drained;
 pub use media_session::{MediaSession, MediaSessionCloser};
 use placement::{Placement, Seat};
+use totals::Totals;
 
 use crate::blob::MediaBlob;
 use crate::clock::SystemClock;
 use crate::error::MediaError;
-use crate::session::rtc::RtcCore;
-use crate::settings::{MediaPlatformSettings, MediaSessionSettings};
+use crate::health::HealthStatus;
+use crate::session::connection::Identity;
+use crate::settings::{MediaPlatformSettings, MediaSessionSettings, WorkerPinning};
+use crate::stats::SessionStats;
 use crate::time::{MediaClock, MediaInstant};
-use crate::worker::thread::{CommandSender, MAX_SESSIONS, WorkerHandle};
+use crate::worker::load::HealthBell;
+use crate::worker::scheduling::{Refusal, Scheduling, allowed_cores};
+use crate::worker::thread::{CommandSender, MAX_SESSIONS, WorkerCounters, WorkerHandle, WorkerSettings};
 
 /// The engine: one for a process. A clone is another handle to the same one.
 ///
@@ -28,11 +41,19 @@ pub struct MediaPlatform {
 /// What the handles and the sessions of a platform share.
 struct Engine {
     clock: SystemClock,
-    core: RtcCore,
+    identity: Identity,
     advertised: Vec<SocketAddr>,
     commands: Vec<CommandSender>,
+    counters: Vec<Arc<WorkerCounters>>,
+    health_bell: Arc<HealthBell>,
+    admit_overloaded: bool,
+    bound_to_all: bool,
+    draining: AtomicBool,
     /// Locked by applications that make or drop sessions; media threads never see them.
     placement: Mutex<Placement>,
+    /// A seat was given back.
+    left: Condvar,
+    totals: Mutex<Totals>,
     workers: Mutex<Vec<WorkerHandle>>,
 }
 
@@ -42,6 +63,8 @@ struct Engine {
 pub struct PlatformStats {
     /// Sessions that exist.
     pub sessions: usize,
+    /// Sessions that ever began.
+    pub sessions_begun: u64,
     /// Datagrams at a media port that no session knew.
     pub datagrams_unroutable: u64,
     /// Datagrams that the system would not send.
@@ -56,22 +79,35 @@ impl MediaPlatform {
     pub fn start(settings: MediaPlatformSettings) -> Result<Self, MediaError> {
         check(&settings)?;
         let clock = SystemClock::start();
-        let core = RtcCore::new(clock.epoch()).map_err(MediaError::Core)?;
+        let identity = Identity::new(clock.epoch()).map_err(MediaError::Core)?;
+        let health_bell = Arc::<HealthBell>::default();
         let mut workers = Vec::with_capacity(settings.workers);
         for number in 0..settings.workers {
             let port = if settings.media_port == 0 { 0 } else { port_of(&settings, number)? };
-            let address = SocketAddr::new(settings.bind_address, port);
-            workers.push(WorkerHandle::start(number, address, clock)?);
+            let worker = WorkerSettings {
+                address: SocketAddr::new(settings.bind_address, port),
+                scheduling: scheduling_of(&settings, number),
+                health: settings.health,
+            };
+            workers.push(WorkerHandle::start(number, worker, clock, Arc::clone(&health_bell))?);
         }
+        warn_of_refusals(&workers);
         let advertise = |bound: SocketAddr| {
             SocketAddr::new(settings.public_address.unwrap_or(settings.bind_address), bound.port())
         };
         let engine = Engine {
             clock,
-            core,
+            identity,
             advertised: workers.iter().map(|worker| advertise(worker.address)).collect(),
             commands: workers.iter().map(WorkerHandle::commands).collect(),
+            counters: workers.iter().map(|worker| Arc::clone(&worker.counters)).collect(),
+            health_bell,
+            admit_overloaded: settings.health.admit_overloaded,
+            bound_to_all: settings.bind_address.is_unspecified(),
+            draining: AtomicBool::new(false),
             placement: Mutex::new(Placement::new(workers.len(), MAX_SESSIONS)),
+            left: Condvar::new(),
+            totals: Mutex::default(),
             workers: Mutex::new(workers),
         };
         Ok(Self { engine: Arc::new(engine) })
@@ -81,7 +117,8 @@ impl MediaPlatform {
     /// [`accept_answer`](MediaSession::accept_answer).
     ///
     /// # Errors
-    /// When the platform is full or shut down, a setting is out of its range, or the WebRTC core fails.
+    /// When the platform is full, overloaded, being drained or shut down, a setting is out of its range, or the WebRTC core
+    /// fails.
     pub fn create_session(&self, settings: &MediaSessionSettings) -> Result<MediaSession, MediaError> {
         MediaSession::offer(&self.engine, settings)
     }
@@ -110,13 +147,22 @@ impl MediaPlatform {
 
     /// What was counted beside the sessions.
     pub fn stats(&self) -> PlatformStats {
-        let mut stats =
-            PlatformStats { sessions: lock(&self.engine.placement).taken(), ..PlatformStats::default() };
-        for worker in &*lock(&self.engine.workers) {
-            stats.datagrams_unroutable += worker.counters.datagrams_unroutable.get();
-            stats.datagrams_unsent += worker.counters.datagrams_unsent.get();
+        let mut stats = PlatformStats {
+            sessions: lock(&self.engine.placement).taken(),
+            sessions_begun: lock(&self.engine.totals).begun(),
+            ..PlatformStats::default()
+        };
+        for counters in &self.engine.counters {
+            stats.datagrams_unroutable += counters.datagrams_unroutable.get();
+            stats.datagrams_unsent += counters.datagrams_unsent.get();
         }
         stats
+    }
+
+    /// Counters and the latency of each stage of all sessions together, those that are over included. Reads every session:
+    /// some microseconds for each.
+    pub fn session_stats(&self) -> SessionStats {
+        lock(&self.engine.totals).read()
     }
 
     /// Ends every session and every thread, and waits for them. Blocks for some milliseconds.
@@ -127,9 +173,22 @@ impl MediaPlatform {
 
 impl Engine {
     fn take_seat(&self) -> Result<Seat, MediaError> {
+        if self.draining.load(Relaxed) {
+            return Err(MediaError::Draining);
+        }
+        let health = self.health();
+        if health.status == HealthStatus::Overloaded && !self.admit_overloaded {
+            return Err(MediaError::Overloaded { health: Box::new(health) });
+        }
+        let loads: Vec<_> = self.counters.iter().map(|counters| counters.load.read()).collect();
         let mut placement = lock(&self.placement);
         let sessions = placement.taken();
-        placement.take().ok_or(MediaError::Full { sessions })
+        placement.take(&loads).ok_or(MediaError::Full { sessions })
+    }
+
+    fn give_back(&self, seat: Seat) {
+        lock(&self.placement).give_back(seat);
+        self.left.notify_all();
     }
 
     fn stop(&self) {
@@ -140,6 +199,29 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+fn scheduling_of(settings: &MediaPlatformSettings, worker: usize) -> Scheduling {
+    let nth = |cores: &[usize]| (!cores.is_empty()).then(|| cores[worker % cores.len()]);
+    let core = match &settings.pinning {
+        WorkerPinning::None => None,
+        WorkerPinning::CorePerWorker => nth(&allowed_cores()),
+        WorkerPinning::Cores(cores) => nth(cores),
+    };
+    Scheduling { core, realtime_priority: settings.realtime_priority }
+}
+
+/// One line, however many workers there are.
+fn warn_of_refusals(workers: &[WorkerHandle]) {
+    let mut refused: Vec<String> =
+        workers.iter().flat_map(|worker| &worker.refused).map(Refusal::to_string).collect();
+    refused.dedup();
+    if !refused.is_empty() {
+        let refused = refused.join("; ");
+        tracing::warn!(
+            "the system refused the media threads what was asked for, and they run without: {refused}"
+        );
     }
 }
 
@@ -154,6 +236,15 @@ fn check(settings: &MediaPlatformSettings) -> Result<(), MediaError> {
     let is_any = |address: IpAddr| address.is_unspecified();
     if settings.workers == 0 {
         return invalid("workers", "at least one is needed");
+    }
+    if settings.realtime_priority.is_some_and(|priority| !(1..=99).contains(&priority)) {
+        return invalid("realtime_priority", "priorities go from 1 to 99");
+    }
+    if settings.pinning == WorkerPinning::Cores(Vec::new()) {
+        return invalid("pin_workers", "no core is named");
+    }
+    if let Some(problem) = settings.health.problem() {
+        return invalid("health", problem);
     }
     if settings.public_address.is_some_and(is_any) {
         return invalid("public_address", "the peer needs an address that it can send to");

@@ -7,12 +7,17 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use super::Shared;
-use super::doorbell::Doorbell;
+pub(crate) use super::doorbell::wait_at;
+use super::gains::{GainError, Gains};
+use super::rates::FrameConverter;
+use crate::audio::mix::Gain;
 use crate::clock::SystemClock;
 use crate::frame::{AudioFormat, AudioFrame};
 use crate::ledger::Stage;
 use crate::ring::{RingReader, RingWriter};
+use crate::settings::{AudioSocketSettings, MixSource};
 use crate::time::{MediaClock, MediaInstant};
+use crate::units::MediaSourceId;
 
 /// Nothing more can be heard or said: the session is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +37,12 @@ pub enum SendError {
     /// No room within the time given.
     #[error("no room in the send queue for {0:?}")]
     TimedOut(Duration),
+    /// The payload is no Opus packet, or longer than one can be.
+    #[error("the payload of {len} bytes is no Opus packet")]
+    NotOpus {
+        /// Its length.
+        len: usize,
+    },
     /// The frame has another format than the socket.
     #[error("the socket speaks {socket:?}, the frame is {frame:?}")]
     WrongFormat {
@@ -50,13 +61,24 @@ pub struct AudioSocket {
 
 impl AudioSocket {
     pub(crate) fn new(
-        format: AudioFormat,
+        settings: &AudioSocketSettings,
         (from_worker, to_worker): (RingReader<AudioFrame>, RingWriter<AudioFrame>),
+        gains: Arc<Gains>,
         shared: &Arc<Shared>,
         clock: SystemClock,
     ) -> Self {
-        let receiver = AudioSocketReceiver { format, ring: from_worker, shared: Arc::clone(shared), clock };
-        let sender = AudioSocketSender { format, ring: to_worker, shared: Arc::clone(shared), clock };
+        let format = settings.format;
+        let receiver = AudioSocketReceiver {
+            format,
+            ring: from_worker,
+            converter: FrameConverter::to_application(format, settings.unmixed.into()),
+            gains: (settings.mix == MixSource::Local).then_some(gains),
+            shared: Arc::clone(shared),
+            clock,
+        };
+        let converter = FrameConverter::to_codec(format);
+        let sender =
+            AudioSocketSender { format, ring: to_worker, converter, shared: Arc::clone(shared), clock };
         Self { receiver, sender }
     }
 
@@ -78,6 +100,14 @@ impl AudioSocket {
         self.receiver.receive().await
     }
 
+    /// See [`AudioSocketReceiver::set_gain`].
+    ///
+    /// # Errors
+    /// When the far end mixes, or too many sources have a gain.
+    pub fn set_gain(&mut self, source: MediaSourceId, gain: Gain) -> Result<(), GainError> {
+        self.receiver.set_gain(source, gain)
+    }
+
     /// See [`AudioSocketSender::send`].
     ///
     /// # Errors
@@ -91,6 +121,10 @@ impl AudioSocket {
 pub struct AudioSocketReceiver {
     format: AudioFormat,
     ring: RingReader<AudioFrame>,
+    /// Where the codec does not speak the format.
+    converter: Option<FrameConverter>,
+    /// Where the mix is made here.
+    gains: Option<Arc<Gains>>,
     shared: Arc<Shared>,
     clock: SystemClock,
 }
@@ -121,7 +155,19 @@ impl AudioSocketReceiver {
         let frame = self.ring.read()?;
         frame.stages.app_out = app_out;
         self.shared.stats.ledger.record(Stage::AppOut, app_out.since(frame.stages.ring_in));
-        Some(frame)
+        match &mut self.converter {
+            Some(converter) => Some(converter.convert(frame)),
+            None => Some(frame),
+        }
+    }
+
+    /// How loud `source` is in a mix that is made here ([`MixSource::Local`]), from the next tick on and whether or not it is
+    /// heard yet. Default [`Gain::UNITY`]; up to 64 sources can have another. [`AudioFrame::unmixed`] stays as it came.
+    ///
+    /// # Errors
+    /// When the far end mixes, or too many sources have a gain.
+    pub fn set_gain(&mut self, source: MediaSourceId, gain: Gain) -> Result<(), GainError> {
+        self.gains.as_ref().ok_or(GainError::NotMixedHere)?.set(source, gain)
     }
 
     /// [`receive`](Self::receive) for a thread of its own: `Ok(None)` when nothing came for `timeout`.
@@ -149,6 +195,8 @@ impl AudioSocketReceiver {
 pub struct AudioSocketSender {
     format: AudioFormat,
     ring: RingWriter<AudioFrame>,
+    /// Where the codec does not speak the format.
+    converter: Option<FrameConverter>,
     shared: Arc<Shared>,
     clock: SystemClock,
 }
@@ -185,9 +233,12 @@ impl AudioSocketSender {
             return Err(SendError::Closed);
         }
         let app_in = self.clock.now();
+        let converter = &mut self.converter;
         let written = self.ring.write(|slot| {
-            slot.copy_from(frame);
+            // Inside, so that a frame is converted once however often a full ring refuses it.
+            slot.copy_from(converter.as_mut().map_or(frame, |converter| converter.convert(frame)));
             slot.stages.ring_in = app_in;
+            slot.clears = self.shared.send.clears();
         });
         if written { Ok(()) } else { Err(SendError::Full) }
     }
@@ -204,6 +255,12 @@ impl AudioSocketSender {
             return Err(SendError::TimedOut(timeout));
         }
         self.try_send(frame)
+    }
+
+    /// Mutes all speech of the session, the player's too: it is consumed at its pace, and nothing is sent. Tones are.
+    /// Acts within one frame of 20 ms. Speech begins with a marker, and fades in, when it is unmuted.
+    pub fn set_muted(&self, muted: bool) {
+        self.shared.send.set_muted(muted);
     }
 
     /// Waits until every frame has gone to the wire.
@@ -237,19 +294,6 @@ impl AudioSocketSender {
             ready(&self.ring).then_some(Ok(()))
         })
     }
-}
-
-/// Asks `ready`; if not, leaves the waker at `doorbell` and asks once more.
-pub(crate) fn wait_at<R>(
-    doorbell: &Doorbell,
-    context: &mut Context<'_>,
-    mut ready: impl FnMut() -> Option<R>,
-) -> Poll<R> {
-    if let Some(result) = ready() {
-        return Poll::Ready(result);
-    }
-    doorbell.register(context.waker());
-    ready().map_or(Poll::Pending, Poll::Ready)
 }
 
 /// Wakes a thread that waits in [`block_until`].

@@ -4,10 +4,9 @@
 //! Waking a task of an async runtime takes a lock inside that runtime. So a media thread only queues the doorbell; the
 //! platform's bell thread answers it.
 
-use std::sync::atomic::{AtomicBool, Ordering::AcqRel};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
-use futures_util::task::AtomicWaker;
+use crate::sync::{AtomicBool, AtomicWaker, Ordering::AcqRel};
 
 /// One place where one task or thread of the application waits.
 #[derive(Debug, Default)]
@@ -32,4 +31,17 @@ impl Doorbell {
         self.queued.swap(false, AcqRel);
         self.waker.wake();
     }
+}
+
+/// Asks `ready`; if not, leaves the waker at `doorbell` and asks once more.
+pub(crate) fn wait_at<R>(
+    doorbell: &Doorbell,
+    context: &mut Context<'_>,
+    mut ready: impl FnMut() -> Option<R>,
+) -> Poll<R> {
+    if let Some(result) = ready() {
+        return Poll::Ready(result);
+    }
+    doorbell.register(context.waker());
+    ready().map_or(Poll::Pending, Poll::Ready)
 }

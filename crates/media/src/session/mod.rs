@@ -1,101 +1,116 @@
 //! One call's media: routes datagrams, ticks and frames to their stages. Pure: told the time and the bytes.
 
 pub(crate) mod audio_socket;
+pub(crate) mod connection;
+pub(crate) mod desk;
 pub(crate) mod doorbell;
-pub(crate) mod rtc;
+pub(crate) mod encoded_socket;
+pub(crate) mod events;
+pub(crate) mod gains;
+mod outbox;
+pub(crate) mod player;
+mod protocol;
+pub(crate) mod quality;
+pub(crate) mod rates;
+mod shared;
 pub(crate) mod state;
+pub(crate) mod streams;
 pub(crate) mod transport;
+mod voice;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use doorbell::Doorbell;
-use state::{MediaState, SharedState};
-use transport::{ReceivedAudio, Transmit, Transport, TransportEvent};
+use outbox::TRANSMITS;
+pub(crate) use outbox::{Outbox, Ticks};
+use protocol::Protocol;
+use quality::QualityMonitor;
+pub(crate) use shared::Shared;
+use state::MediaState;
+use streams::AudioStreams;
+use transport::{ReceivedAudio, Transport, TransportEvent};
 
+use crate::encoded::EncodedPath;
+use crate::event::{MediaEvent, MediaStatus, StreamFailure};
 use crate::frame::{AudioFormat, AudioFrame};
 use crate::ledger::Stage;
-use crate::receive::{AudioPacket, AudioReceiver};
 use crate::ring::{RingReader, RingWriter};
-use crate::send::AudioSender;
-use crate::stats::SharedStats;
+use crate::rtp::{AudioLevel, Encoding};
+use crate::send::{AudioSender, OutgoingAudio};
+use crate::stats::{Counters, SharedStats};
 use crate::time::{MediaClock, MediaInstant};
+use crate::tones::{ReceivedTone, ToneReceiver};
 
 /// Longest time between two looks at a session, when nothing is due.
 const IDLE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// Datagrams that an outbox has room for from the start: the ticks of more than a second, should a worker be that late.
-const TRANSMITS: usize = 64;
+/// Ticks that a late session makes up before what it sends goes to the kernel: the memory of its packets serves again only
+/// after that.
+const TICKS_AT_ONCE: usize = 8;
 
-/// What a session wants done after it was called: the caller's buffer, used again for every call.
-pub(crate) struct Outbox {
-    /// Datagrams to send, in order.
-    pub(crate) transmits: Vec<Transmit>,
-    /// Doorbells to queue.
-    pub(crate) doorbells: Vec<Arc<Doorbell>>,
-}
+/// How long after a packet of ours that is no silence we count as speaking: longer than the pauses between words.
+const SPEAKING: std::time::Duration = std::time::Duration::from_millis(200);
 
-impl Outbox {
-    pub(crate) fn new() -> Self {
-        Self { transmits: Vec::with_capacity(TRANSMITS), doorbells: Vec::new() }
-    }
-
-    fn press(&mut self, doorbell: &Arc<Doorbell>) {
-        if doorbell.press() {
-            self.doorbells.push(Arc::clone(doorbell));
-        }
-    }
-}
-
-/// What the worker's half of a session and the application's handles share.
-pub(crate) struct Shared {
-    pub(crate) state: SharedState,
-    pub(crate) stats: Arc<SharedStats>,
-    /// Frames to hear, or the end of the session.
-    pub(crate) heard: Arc<Doorbell>,
-    /// Room for frames to say, or the end of the session.
-    pub(crate) room: Arc<Doorbell>,
-    /// The state has changed.
-    pub(crate) changed: Arc<Doorbell>,
-}
-
-impl Shared {
-    pub(crate) fn new(stats: Arc<SharedStats>) -> Self {
-        let doorbell = Arc::<Doorbell>::default;
-        Self { state: SharedState::new(), stats, heard: doorbell(), room: doorbell(), changed: doorbell() }
-    }
-
-    /// Ends the session from the application's side: whoever waits learns of it, whether or not a worker has it.
-    pub(crate) fn end(&self) {
-        if self.state.set(MediaState::Closed) {
-            [&self.heard, &self.room, &self.changed].into_iter().for_each(|doorbell| doorbell.answer());
-        }
-    }
-}
+/// The loudest that still is silence when we send it: as for what is heard.
+const SILENT: AudioLevel = AudioLevel::from_minus_dbov(66);
 
 /// The worker's half of a session.
 pub(crate) struct Session<T> {
     transport: T,
-    receiver: AudioReceiver,
+    streams: AudioStreams,
     sender: AudioSender,
     to_app: RingWriter<AudioFrame>,
     from_app: RingReader<AudioFrame>,
+    /// Takes the place of `receiver` and `sender` where the application wants the packets themselves.
+    encoded: Option<EncodedPath>,
+    events: RingWriter<MediaEvent>,
     shared: Arc<Shared>,
+    status: MediaStatus,
+    tones: ToneReceiver,
+    quality: QualityMonitor,
     /// When the next tick is due; `None` until media flows.
     next_tick: Option<MediaInstant>,
-    /// When the packet that is on its way to the wire left the encoder.
-    encode_out: Option<MediaInstant>,
+    /// When the transport is due. Asked for when it was fed, as nothing else changes it.
+    transport_due: Option<MediaInstant>,
+    /// When the packets that are on their way to the wire left the encoder; at most [`TRANSMITS`].
+    encoded_out: Vec<MediaInstant>,
+    /// When we last sent what was no silence.
+    spoke: Option<MediaInstant>,
 }
 
 impl<T: Transport> Session<T> {
     pub(crate) fn new(
         transport: T,
-        (receiver, sender): (AudioReceiver, AudioSender),
+        (streams, sender): (AudioStreams, AudioSender),
         (to_app, from_app): (RingWriter<AudioFrame>, RingReader<AudioFrame>),
+        events: RingWriter<MediaEvent>,
         shared: Arc<Shared>,
     ) -> Self {
-        Self { transport, receiver, sender, to_app, from_app, shared, next_tick: None, encode_out: None }
+        let quality = QualityMonitor::new(sender.format());
+        Self {
+            transport,
+            streams,
+            sender,
+            to_app,
+            from_app,
+            encoded: None,
+            events,
+            shared,
+            status: MediaStatus::Inactive,
+            tones: ToneReceiver::default(),
+            quality,
+            next_tick: None,
+            transport_due: Some(MediaInstant::ZERO),
+            encoded_out: Vec::with_capacity(TRANSMITS),
+            spoke: None,
+        }
+    }
+
+    /// Gives the application the packets themselves.
+    pub(crate) fn with_encoded(mut self, path: EncodedPath) -> Self {
+        self.encoded = Some(path);
+        self
     }
 
     pub(crate) fn transport(&self) -> &T {
@@ -124,35 +139,48 @@ impl<T: Transport> Session<T> {
     }
 
     /// Does what is due at `now`: time-outs of the transport, and ticks. A late caller gets every tick it missed, so
-    /// that time is never lost.
+    /// that time is never lost: a few at a time, as long as the [`deadline`](Self::deadline) has passed.
     pub(crate) fn handle_timeout(&mut self, now: MediaInstant, clock: &impl MediaClock, out: &mut Outbox) {
-        if self.transport.poll_deadline().is_some_and(|deadline| deadline <= now)
-            && self.transport.handle_timeout(now).is_err()
-        {
-            self.enter(MediaState::Failed, out);
+        if self.transport_due.is_some_and(|due| due <= now) {
+            if self.transport.handle_timeout(now).is_err() {
+                self.enter(MediaState::Failed, out);
+            }
+            self.drain(now, out);
         }
-        while let Some(due) = self.next_tick.filter(|&due| due <= now) {
+        for _ in 0..TICKS_AT_ONCE {
+            let Some(due) = self.next_tick.filter(|&due| due <= now) else { break };
             self.next_tick = Some(due + AudioFormat::FRAME_DURATION);
-            self.shared.stats.ledger.record(Stage::TickLateness, now.since(due));
-            self.hear(due, clock, out);
-            self.speak(clock, out);
-            if self.next_tick.is_some_and(|next| next <= now) {
-                // The core holds each payload until its datagram is taken: the ticks of a late caller would pile them up.
+            self.count_tick(clock.now().since(due), out);
+            let sent = if self.encoded.is_some() {
+                self.forward(clock, out)
+            } else {
+                self.hear(due, clock, out);
+                self.speak(clock, out)
+            };
+            self.watch(due, out);
+            if sent {
                 self.drain(now, out);
             }
         }
-        self.drain(now, out);
+    }
+
+    fn count_tick(&self, lateness: std::time::Duration, out: &mut Outbox) {
+        self.shared.stats.ledger.record(Stage::TickLateness, lateness);
+        out.ticks.made += 1;
+        if lateness > AudioFormat::FRAME_DURATION {
+            out.ticks.missed += 1;
+            self.shared.stats.counters.deadline_misses.add(1);
+        }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest.
-    pub(crate) fn deadline(&mut self, now: MediaInstant) -> MediaInstant {
-        let ticks = self.next_tick.into_iter();
-        ticks.chain(self.transport.poll_deadline()).min().unwrap_or(now + IDLE)
+    pub(crate) fn deadline(&self, now: MediaInstant) -> MediaInstant {
+        self.next_tick.into_iter().chain(self.transport_due).min().unwrap_or(now + IDLE)
     }
 
-    /// Moves the ticks by `phase`, so that the sessions of a worker do not all tick at once.
-    pub(crate) fn shift_ticks(&mut self, phase: std::time::Duration) {
-        self.next_tick = self.next_tick.map(|due| due + phase);
+    /// Says when to tick first, so that the sessions of a worker do not all tick at once.
+    pub(crate) fn set_first_tick(&mut self, at: MediaInstant) {
+        self.next_tick = self.next_tick.map(|_| at);
     }
 
     /// Whether media has begun to flow.
@@ -160,9 +188,14 @@ impl<T: Transport> Session<T> {
         self.next_tick.is_some()
     }
 
+    /// Whether it wants to know when its transmits are with the kernel.
+    pub(crate) fn waits_for_wire(&self) -> bool {
+        !self.encoded_out.is_empty()
+    }
+
     /// Takes note that all transmits are with the kernel.
     pub(crate) fn sent(&mut self, now: MediaInstant) {
-        if let Some(encode_out) = self.encode_out.take() {
+        for encode_out in self.encoded_out.drain(..) {
             self.shared.stats.ledger.record(Stage::WireOut, now.since(encode_out));
         }
     }
@@ -173,6 +206,7 @@ impl<T: Transport> Session<T> {
         let _ = self.transport.close();
         out.transmits.extend(std::iter::from_fn(|| self.transport.poll_transmit()));
         self.enter(MediaState::Closed, out);
+        self.end_sending(out);
     }
 
     /// Passes on what the transport has; returns how many packets of audio it had.
@@ -181,7 +215,13 @@ impl<T: Transport> Session<T> {
             match event {
                 TransportEvent::Connected => {
                     self.next_tick.get_or_insert(now);
+                    let agreed = self.transport.negotiated();
+                    self.sender.agree(agreed.red.then_some(agreed.opus_payload_type), agreed.telephone_event);
                     self.enter(MediaState::Connected, out);
+                }
+                TransportEvent::Report(report) => {
+                    self.sender.on_report(report.fraction_lost);
+                    self.quality.on_report(&report, &self.shared.quality);
                 }
                 TransportEvent::Disconnected => self.enter(MediaState::Disconnected, out),
                 TransportEvent::Failed => self.enter(MediaState::Failed, out),
@@ -190,10 +230,23 @@ impl<T: Transport> Session<T> {
         }
         let mut packets = 0;
         while let Some(packet) = self.transport.poll_audio() {
-            self.receiver.receive(&audio_packet(&packet));
             packets += 1;
+            if let Some(encoded) = &mut self.encoded {
+                encoded.receive(&packet.audio());
+                out.press(&self.shared.heard);
+                continue;
+            }
+            if packet.encoding == Encoding::TelephoneEvent {
+                self.hear_tone(&packet, out);
+                continue;
+            }
+            if packet.section == 0 {
+                self.quality.on_packet(packet.ssrc, packet.sender_time, packet.arrival_time);
+            }
+            self.streams.receive(packet.section, packet.audio());
         }
         out.transmits.extend(std::iter::from_fn(|| self.transport.poll_transmit()));
+        self.transport_due = self.transport.poll_deadline();
         packets
     }
 
@@ -202,22 +255,82 @@ impl<T: Transport> Session<T> {
             return;
         }
         out.press(&self.shared.changed);
+        self.tell_status(state, out);
         if state.is_over() {
             self.next_tick = None;
             out.press(&self.shared.heard);
             out.press(&self.shared.room);
+            self.end_sending(out);
         }
+    }
+
+    /// Whoever waits for what was not sent learns that it will not be; also where the application ended the session.
+    fn end_sending(&mut self, out: &mut Outbox) {
+        self.sender.end();
+        out.press(&self.shared.played);
+        out.press(&self.shared.toned);
+    }
+
+    fn tell_status(&mut self, state: MediaState, out: &mut Outbox) {
+        let status = if state == MediaState::Connected { MediaStatus::Active } else { MediaStatus::Inactive };
+        if std::mem::replace(&mut self.status, status) != status {
+            self.tell(MediaEvent::SendStatusChanged { status }, out);
+            self.tell(MediaEvent::ReceiveStatusChanged { status }, out);
+        }
+        if state == MediaState::Failed {
+            self.tell(MediaEvent::MediaStreamFailure { cause: StreamFailure::ConnectionLost }, out);
+        }
+        // Whoever waits for events learns of the end, too.
+        out.press(&self.shared.happened);
+    }
+
+    /// Queues an event for the application. One that does not read loses the newest, and a counter says how many.
+    fn tell(&mut self, event: MediaEvent, out: &mut Outbox) {
+        if !self.events.write(|slot| *slot = event) {
+            self.shared.stats.counters.events_dropped.add(1);
+        }
+        out.press(&self.shared.happened);
+    }
+
+    fn hear_tone(&mut self, packet: &ReceivedAudio, out: &mut Outbox) {
+        let ReceivedAudio { ssrc, sender_time, payload, arrival_time, .. } = packet;
+        for ReceivedTone { tone, duration } in self.tones.receive(*ssrc, *sender_time, payload, *arrival_time)
+        {
+            self.tell(MediaEvent::ToneReceived { tone, duration }, out);
+        }
+    }
+
+    /// Tells what the tick has brought beside audio.
+    fn watch(&mut self, due: MediaInstant, out: &mut Outbox) {
+        if let Some(ReceivedTone { tone, duration }) = self.tones.handle_timeout(due) {
+            self.tell(MediaEvent::ToneReceived { tone, duration }, out);
+        }
+        while let Some(event) = self.sender.poll_event() {
+            self.tell(event, out);
+        }
+        if self.sender.take_played() {
+            out.press(&self.shared.played);
+        }
+        if self.sender.take_toned() {
+            out.press(&self.shared.toned);
+        }
+        let changed = self.quality.tick(&self.shared.stats.counters, &self.shared.quality);
+        changed.into_iter().flatten().for_each(|event| self.tell(event, out));
     }
 
     /// Gives the application the frame that is due.
     fn hear(&mut self, due: MediaInstant, clock: &impl MediaClock, out: &mut Outbox) {
-        let Some(frame) = self.receiver.tick(due, clock) else { return };
+        let speaking = self.spoke.is_some_and(|spoke| due.since(spoke) < SPEAKING);
+        if !self.streams.tick(due, clock, speaking) {
+            return;
+        }
+        let frame = self.streams.frame();
         let ring_in = clock.now();
         let written = self.to_app.write(|slot| {
             slot.copy_from(frame);
             slot.stages.ring_in = ring_in;
         });
-        let SharedStats { counters, ledger } = &*self.shared.stats;
+        let SharedStats { counters, ledger, .. } = &*self.shared.stats;
         ledger.record(Stage::RingIn, ring_in.since(frame.stages().decode_out));
         if written {
             counters.frames_delivered.add(1);
@@ -225,54 +338,60 @@ impl<T: Transport> Session<T> {
             counters.frames_dropped.add(1);
         }
         out.press(&self.shared.heard);
+        for index in 0..self.streams.events.len() {
+            self.tell(self.streams.events[index], out);
+        }
+        self.streams.events.clear();
     }
 
-    /// Sends what the application has to say.
-    fn speak(&mut self, clock: &impl MediaClock, out: &mut Outbox) {
+    /// Sends what the application has to say; `false` when it had nothing.
+    fn speak(&mut self, clock: &impl MediaClock, out: &mut Outbox) -> bool {
         let waiting = self.from_app.queued();
         let packet = self.sender.tick(clock, &mut self.from_app);
         if self.from_app.queued() < waiting {
             out.press(&self.shared.room);
         }
-        let Some(packet) = packet else { return };
+        let Some(packet) = packet else { return false };
         let encode_out = clock.now();
-        let counters = &self.shared.stats.counters;
-        if self.transport.send_audio(encode_out, packet).is_ok() {
-            counters.packets_sent.add(1);
-            counters.bytes_sent.add(packet.payload.len() as u64);
-            self.encode_out = Some(encode_out);
-        } else {
-            counters.send_errors.add(1);
+        if packet.level.is_none_or(|level| level > SILENT) {
+            self.spoke = Some(encode_out);
         }
+        send(&mut self.transport, encode_out, packet, &self.shared.stats.counters, &mut self.encoded_out);
+        true
+    }
+
+    /// Sends what the application has of packets; `false` when it had nothing.
+    fn forward(&mut self, clock: &impl MediaClock, out: &mut Outbox) -> bool {
+        let Some(encoded) = &mut self.encoded else { return false };
+        let waiting = encoded.queued();
+        while let Some(packet) = encoded.next(clock.now()) {
+            let encode_out = clock.now();
+            send(&mut self.transport, encode_out, packet, &self.shared.stats.counters, &mut self.encoded_out);
+        }
+        let sent = encoded.queued() < waiting;
+        if sent {
+            out.press(&self.shared.room);
+        }
+        encoded.tick();
+        sent
     }
 }
 
-/// What a datagram on a media port claims to be (RFC 7983 section 7, RFC 5761 section 4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Protocol {
-    Rtp,
-    /// STUN, DTLS or RTCP, which the core answers for.
-    Control,
-    None,
-}
-
-impl Protocol {
-    fn of(datagram: &[u8]) -> Self {
-        match datagram {
-            [0..=3 | 20..=63, ..] | [128..=191, 192..=223, ..] => Self::Control,
-            [128..=191, ..] => Self::Rtp,
-            _ => Self::None,
+/// Sends `packet`, which left the encoder at `now`.
+fn send(
+    transport: &mut impl Transport,
+    now: MediaInstant,
+    packet: OutgoingAudio<'_>,
+    counters: &Counters,
+    encoded_out: &mut Vec<MediaInstant>,
+) {
+    if transport.send_audio(now, packet).is_ok() {
+        counters.packets_sent.add(1);
+        counters.bytes_sent.add(packet.payload.len() as u64);
+        if encoded_out.len() < encoded_out.capacity() {
+            encoded_out.push(now);
         }
-    }
-}
-
-fn audio_packet(packet: &ReceivedAudio) -> AudioPacket<'_> {
-    AudioPacket {
-        ssrc: packet.ssrc,
-        sequence_number: packet.sequence_number,
-        sender_time: packet.sender_time,
-        source: packet.source,
-        arrival_time: packet.arrival_time,
-        payload: &packet.payload,
+    } else {
+        counters.send_errors.add(1);
     }
 }

@@ -1,6 +1,6 @@
 //! Where a session stands, shared between the worker and the application.
 
-use std::sync::atomic::{AtomicU8, Ordering::AcqRel, Ordering::Acquire};
+use crate::sync::{AtomicU8, Ordering::AcqRel, Ordering::Acquire};
 
 /// Where the media of a session stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,10 +46,14 @@ impl SharedState {
         STATES[usize::from(self.0.load(Acquire))]
     }
 
-    /// Moves to `state`, unless the session is over; says whether that is a change.
+    /// Moves to `state`, unless the session is over; says whether that is a change. In one step, as both ends set it: what the
+    /// application has ended must not come back to life by what the worker sets meanwhile.
     pub(crate) fn set(&self, state: MediaState) -> bool {
-        let before = self.get();
-        !before.is_over() && self.0.swap(state as u8, AcqRel) != state as u8
+        let moves = |before: u8| {
+            let is_over = before >= MediaState::Failed as u8;
+            (!is_over && before != state as u8).then_some(state as u8)
+        };
+        self.0.fetch_update(AcqRel, Acquire, moves).is_ok()
     }
 }
 
@@ -65,5 +69,21 @@ mod tests {
         assert!(state.set(MediaState::Failed));
         assert!(!state.set(MediaState::Connected));
         assert_eq!(state.get(), MediaState::Failed);
+    }
+    /// Two threads meet at each of many states; one that reads and then writes would bring some of them back to life.
+    #[test]
+    fn what_the_application_ends_is_not_brought_back_by_the_worker() {
+        let states: Vec<_> = (0..200_000).map(|_| SharedState::new()).collect();
+        let begin = std::sync::Barrier::new(2);
+        let set_all = |to| {
+            begin.wait();
+            states.iter().for_each(|state| _ = state.set(to));
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(|| set_all(MediaState::Connected));
+            set_all(MediaState::Closed);
+        });
+        let alive = states.iter().filter(|state| !state.get().is_over()).count();
+        assert_eq!(alive, 0, "of {}", states.len());
     }
 }

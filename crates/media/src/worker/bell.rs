@@ -9,11 +9,12 @@ use std::thread::{Builder, JoinHandle, Thread};
 use ringbuf::traits::{Consumer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
+use super::load::HealthBell;
 use crate::session::doorbell::Doorbell;
 
-/// Doorbells that can be queued. Each is queued at most once, a session has three, and a worker takes no more
+/// Doorbells that can be queued. Each is queued at most once, a session has six, and a worker takes no more
 /// sessions than fit.
-pub(crate) const DOORBELLS: usize = 3 * super::thread::MAX_SESSIONS;
+pub(crate) const DOORBELLS: usize = 6 * super::thread::MAX_SESSIONS;
 
 /// The worker's end: queues doorbells and rings.
 pub(crate) struct BellPull {
@@ -33,8 +34,13 @@ impl BellPull {
     /// Wakes the bell thread if anything was queued: one wake for all.
     pub(crate) fn ring(&mut self) {
         if std::mem::take(&mut self.pulled) {
-            self.bell.unpark();
+            self.unpark();
         }
+    }
+
+    /// Wakes the bell thread.
+    pub(crate) fn unpark(&self) {
+        self.bell.unpark();
     }
 }
 
@@ -45,13 +51,14 @@ pub(crate) struct Bell {
 }
 
 impl Bell {
-    pub(crate) fn start(name: String) -> io::Result<(Self, BellPull)> {
+    pub(crate) fn start(name: String, health: Arc<HealthBell>) -> io::Result<(Self, BellPull)> {
         let (ring, mut queued) = HeapRb::new(DOORBELLS).split();
         let over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&over);
         let thread = Builder::new().name(name).spawn(move || {
             while !ends.load(Acquire) {
                 answer_all(&mut queued);
+                health.answer();
                 std::thread::park();
             }
             answer_all(&mut queued);

@@ -1,7 +1,7 @@
 //! Which session a datagram belongs to: all sessions of a worker share its port.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::SessionIndex;
 
@@ -14,49 +14,69 @@ const STUN_HEADER_LEN: usize = 20;
 const STUN_MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 const STUN_USERNAME: u16 = 0x0006;
 
+/// The peer's address, and ours where sessions have their own.
+type Path = (SocketAddr, Option<IpAddr>);
+
 /// Routes by the ICE user name in STUN, then by address.
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
     by_ufrag: HashMap<Box<str>, SessionIndex>,
-    by_address: HashMap<SocketAddr, SessionIndex>,
+    by_path: HashMap<Path, SessionIndex>,
+    /// Addresses of this machine that are sessions' own, with how many have each. Mostly none, and then the address that a
+    /// datagram came to says nothing.
+    local: HashMap<IpAddr, usize>,
 }
 
 impl Demux {
-    /// Makes `session` known by its local ICE user name fragment.
-    pub(crate) fn add(&mut self, session: SessionIndex, ufrag: &str) {
+    /// Makes `session` known by its local ICE user name fragment, and by the local address that is its own.
+    pub(crate) fn add(&mut self, session: SessionIndex, ufrag: &str, local: Option<IpAddr>) {
         self.by_ufrag.insert(ufrag.into(), session);
+        if let Some(local) = local {
+            *self.local.entry(local).or_default() += 1;
+        }
     }
 
-    pub(crate) fn remove(&mut self, session: SessionIndex) {
+    /// Forgets what [`add`](Self::add) was told.
+    pub(crate) fn remove(&mut self, session: SessionIndex, local: Option<IpAddr>) {
         self.by_ufrag.retain(|_, index| *index != session);
-        self.by_address.retain(|_, index| *index != session);
+        self.by_path.retain(|_, index| *index != session);
+        if let Some(sessions) = local.and_then(|local| self.local.get_mut(&local)) {
+            *sessions -= 1;
+            self.local.retain(|_, sessions| *sessions > 0);
+        }
     }
 
-    /// The session that `datagram` from `from` is for; `None` when it is nobody's.
-    pub(crate) fn route(&mut self, from: SocketAddr, datagram: &[u8]) -> Option<SessionIndex> {
-        if let Some(&session) = self.by_address.get(&from) {
+    /// The session that `datagram` is for, by where it came from and the address that it came to; `None` when it is
+    /// nobody's.
+    pub(crate) fn route(
+        &mut self,
+        (from, to): (SocketAddr, Option<IpAddr>),
+        datagram: &[u8],
+    ) -> Option<SessionIndex> {
+        let path = (from, to.filter(|to| !self.local.is_empty() && self.local.contains_key(to)));
+        if let Some(&session) = self.by_path.get(&path) {
             return Some(session);
         }
         let session = *self.by_ufrag.get(stun_local_ufrag(datagram)?)?;
-        self.learn(from, session);
+        self.learn(path, session);
         Some(session)
     }
 
-    /// Takes note that `session` sends `datagram` to `to`: answers to its STUN requests carry no user name.
-    pub(crate) fn note_sent(&mut self, to: SocketAddr, datagram: &[u8], session: SessionIndex) {
+    /// Takes note that `session` sends `datagram` along `path`: answers to its STUN requests carry no user name.
+    pub(crate) fn note_sent(&mut self, path: Path, datagram: &[u8], session: SessionIndex) {
         if is_stun(datagram) {
-            self.learn(to, session);
+            self.learn(path, session);
         }
     }
 
     /// The first session at an address keeps it: a forged user name must not draw another call's media away.
-    fn learn(&mut self, address: SocketAddr, session: SessionIndex) {
-        if self.by_address.contains_key(&address) {
+    fn learn(&mut self, path: Path, session: SessionIndex) {
+        if self.by_path.contains_key(&path) {
             return;
         }
-        let known = self.by_address.values().filter(|&&index| index == session).count();
+        let known = self.by_path.values().filter(|&&index| index == session).count();
         if known < ADDRESSES_PER_SESSION {
-            self.by_address.insert(address, session);
+            self.by_path.insert(path, session);
         }
     }
 }
@@ -110,44 +130,64 @@ mod tests {
     #[test]
     fn the_user_name_finds_the_session_and_then_the_address_does() {
         let mut demux = Demux::default();
-        demux.add(3, "local");
-        assert_eq!(demux.route(peer(1), &[0x80; 40]), None, "media of a stranger");
-        assert_eq!(demux.route(peer(1), &stun(Some("other:remote"))), None);
-        assert_eq!(demux.route(peer(1), &stun(Some("local:remote"))), Some(3));
-        assert_eq!(demux.route(peer(1), &[0x80; 40]), Some(3));
-        demux.remove(3);
-        assert_eq!(demux.route(peer(1), &[0x80; 40]), None);
-        assert_eq!(demux.route(peer(1), &stun(Some("local:remote"))), None);
+        demux.add(3, "local", None);
+        assert_eq!(demux.route((peer(1), None), &[0x80; 40]), None, "media of a stranger");
+        assert_eq!(demux.route((peer(1), None), &stun(Some("other:remote"))), None);
+        assert_eq!(demux.route((peer(1), None), &stun(Some("local:remote"))), Some(3));
+        assert_eq!(demux.route((peer(1), None), &[0x80; 40]), Some(3));
+        demux.remove(3, None);
+        assert_eq!(demux.route((peer(1), None), &[0x80; 40]), None);
+        assert_eq!(demux.route((peer(1), None), &stun(Some("local:remote"))), None);
     }
 
     #[test]
     fn an_answer_to_our_own_check_is_known_by_where_the_check_went() {
         let mut demux = Demux::default();
-        demux.note_sent(peer(2), &stun(None), 5);
-        assert_eq!(demux.route(peer(2), &stun(None)), Some(5));
+        demux.note_sent((peer(2), None), &stun(None), 5);
+        assert_eq!(demux.route((peer(2), None), &stun(None)), Some(5));
     }
 
     #[test]
     fn a_forged_user_name_takes_no_address_away_and_fills_no_table() {
         let mut demux = Demux::default();
-        demux.add(0, "a");
-        demux.add(1, "b");
-        demux.route(peer(1), &stun(Some("a:x")));
-        assert_eq!(demux.route(peer(1), &stun(Some("b:x"))), Some(0), "the address is the first one's");
-        (2..2000).for_each(|port| assert_eq!(demux.route(peer(port), &stun(Some("b:x"))), Some(1)));
-        assert_eq!(demux.by_address.len(), 1 + ADDRESSES_PER_SESSION);
+        demux.add(0, "a", None);
+        demux.add(1, "b", None);
+        demux.route((peer(1), None), &stun(Some("a:x")));
+        assert_eq!(
+            demux.route((peer(1), None), &stun(Some("b:x"))),
+            Some(0),
+            "the address is the first one's"
+        );
+        (2..2000).for_each(|port| assert_eq!(demux.route((peer(port), None), &stun(Some("b:x"))), Some(1)));
+        assert_eq!(demux.by_path.len(), 1 + ADDRESSES_PER_SESSION);
+    }
+
+    #[test]
+    fn sessions_with_addresses_of_their_own_are_told_apart_behind_one_peer() {
+        let local = |last| Some(IpAddr::from([127, 0, 1, last]));
+        let mut demux = Demux::default();
+        demux.add(0, "a", local(0));
+        demux.add(1, "b", local(1));
+        demux.note_sent((peer(1), local(0)), &stun(None), 0);
+        assert_eq!(demux.route((peer(1), local(1)), &stun(Some("b:x"))), Some(1));
+        assert_eq!(demux.route((peer(1), local(0)), &[0x80; 40]), Some(0));
+        assert_eq!(demux.route((peer(1), local(1)), &[0x80; 40]), Some(1));
+        assert_eq!(demux.route((peer(1), local(2)), &[0x80; 40]), None, "nobody has this address");
+        demux.remove(0, local(0));
+        demux.remove(1, local(1));
+        assert_eq!((demux.by_path.len(), demux.local.len()), (0, 0));
     }
 
     proptest! {
         #[test]
         fn no_datagram_panics(junk in proptest::collection::vec(any::<u8>(), 0..200), cut in 0_usize..60) {
             let mut demux = Demux::default();
-            let _ = demux.route(peer(1), &junk);
+            let _ = demux.route((peer(1), None), &junk);
             let stun = stun(Some("local:remote"));
-            let _ = demux.route(peer(1), &stun[..cut.min(stun.len())]);
+            let _ = demux.route((peer(1), None), &stun[..cut.min(stun.len())]);
             let mut framed = stun[..20].to_vec();
             framed.extend(&junk);
-            let _ = demux.route(peer(1), &framed);
+            let _ = demux.route((peer(1), None), &framed);
         }
     }
 }

@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "starts the media thread")]
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -12,12 +12,17 @@ use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 
 use super::bell::{Bell, BellPull};
+use super::grid::TickGrid;
+use super::load::{HealthBell, LoadMeter, SharedLoad};
+use super::scheduling::{self, Refusal, Scheduling};
 use super::socket::{Inbox, MediaSocket};
-use super::{Post, SessionIndex, Worker};
+use super::{Outgoing, Post, SessionIndex, Worker};
 use crate::clock::SystemClock;
 use crate::error::MediaError;
-use crate::session::rtc::RtcTransport;
-use crate::session::{Outbox, Session};
+use crate::health::HealthSettings;
+use crate::session::Session;
+use crate::session::connection::Connection;
+use crate::session::doorbell::Doorbell;
 use crate::stats::Counter;
 use crate::time::{MediaClock, MediaInstant};
 
@@ -27,26 +32,45 @@ pub(crate) const MAX_SESSIONS: usize = 4096;
 /// Commands that may wait. Who sends one more waits on its own thread, never the worker.
 const COMMANDS: usize = 256;
 
-/// From this many sessions on, the worker no longer wakes for each packet but looks at its socket every
-/// [`CADENCE`]: waking costs more than the packet, and 1 ms is little against a frame.
+/// From this many sessions on, the worker no longer wakes for each packet but at the points of its [grid](super::grid):
+/// waking costs more than the packet, and 1 ms is little against a frame.
 const BUSY_SESSIONS: usize = 16;
-const CADENCE: Duration = Duration::from_millis(1);
+
+/// Longest sleep, when nothing is due: the load is measured as often.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Batches read before the deadlines are looked at again, so that a flood cannot hold up the ticks.
 const BATCHES_PER_WAKE: usize = 8;
 
 /// What an application asks of a worker.
 pub(crate) enum Command {
-    Add { index: SessionIndex, ufrag: String, session: Box<Session<RtcTransport>> },
-    Remove { index: SessionIndex },
+    Add {
+        index: SessionIndex,
+        ufrag: String,
+        /// The address that the session was offered at, when that is its own.
+        local: Option<IpAddr>,
+        session: Box<Session<Connection>>,
+    },
+    Remove {
+        index: SessionIndex,
+    },
     Stop,
 }
 
-/// Datagrams of a worker that belonged to no session.
+/// What a worker counts, and how loaded it is.
 #[derive(Debug, Default)]
 pub(crate) struct WorkerCounters {
+    /// Datagrams that belonged to no session.
     pub(crate) datagrams_unroutable: Counter,
     pub(crate) datagrams_unsent: Counter,
+    pub(crate) load: SharedLoad,
+}
+
+/// How a worker is to run.
+pub(crate) struct WorkerSettings {
+    pub(crate) address: SocketAddr,
+    pub(crate) scheduling: Scheduling,
+    pub(crate) health: HealthSettings,
 }
 
 /// The platform's hold on a media thread.
@@ -57,6 +81,8 @@ pub(crate) struct WorkerHandle {
     bell: Bell,
     pub(crate) address: SocketAddr,
     pub(crate) counters: Arc<WorkerCounters>,
+    /// What the system did not grant the thread.
+    pub(crate) refused: Vec<Refusal>,
 }
 
 /// Sends commands to a worker.
@@ -87,16 +113,21 @@ impl CommandSender {
 }
 
 impl WorkerHandle {
-    /// Opens the socket at `address` and starts the thread.
-    pub(crate) fn start(number: usize, address: SocketAddr, clock: SystemClock) -> Result<Self, MediaError> {
-        let socket = MediaSocket::bind(address)?;
+    /// Opens the socket and starts the thread.
+    pub(crate) fn start(
+        number: usize,
+        settings: WorkerSettings,
+        clock: SystemClock,
+        health_bell: Arc<HealthBell>,
+    ) -> Result<Self, MediaError> {
+        let socket = MediaSocket::bind(settings.address)?;
         let refused = |what: &'static str| move |source: io::Error| MediaError::System { what, source };
         let address = socket.local_address().map_err(refused("reading the media socket's address"))?;
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
         let wake = Arc::new(wake.map_err(|errno| refused("making an eventfd")(errno.into()))?);
         let (commands, received) = bounded(COMMANDS);
-        let (bell, pull) =
-            Bell::start(format!("offhook-bell-{number}")).map_err(refused("starting a bell thread"))?;
+        let (bell, pull) = Bell::start(format!("offhook-bell-{number}"), Arc::clone(&health_bell))
+            .map_err(refused("starting a bell thread"))?;
         let counters = Arc::new(WorkerCounters::default());
         let inbox = socket.inbox();
         let post = Wire { socket: Arc::new(socket), bell: pull, clock, counters: Arc::clone(&counters) };
@@ -108,12 +139,20 @@ impl WorkerHandle {
             inbox,
             clock,
             counters: Arc::clone(&counters),
+            meter: LoadMeter::new(settings.health, clock.now()),
+            health_bell,
         };
+        let (tell, told) = bounded(1);
         let thread = Builder::new()
             .name(format!("offhook-media-{number}"))
-            .spawn(move || media.run())
+            .spawn(move || {
+                // Nobody else holds the other end, and it is waited for.
+                let _ = tell.send(scheduling::apply(settings.scheduling));
+                media.run();
+            })
             .map_err(refused("starting a media thread"))?;
-        Ok(Self { commands, wake, thread, bell, address, counters })
+        let refused = told.recv().unwrap_or_default();
+        Ok(Self { commands, wake, thread, bell, address, counters, refused })
     }
 
     pub(crate) fn commands(&self) -> CommandSender {
@@ -139,41 +178,42 @@ struct Wire {
 }
 
 impl Post for Wire {
-    fn deliver(&mut self, out: &mut Outbox) -> MediaInstant {
-        for transmit in &out.transmits {
-            if self.socket.send(transmit.to, &transmit.datagram).is_err() {
-                self.counters.datagrams_unsent.add(1);
-            }
+    fn deliver(&mut self, outgoing: &[Outgoing], doorbells: &mut Vec<Arc<Doorbell>>) -> MediaInstant {
+        let unsent = self.socket.send(outgoing);
+        if unsent > 0 {
+            self.counters.datagrams_unsent.add(unsent as u64);
         }
-        out.doorbells.drain(..).for_each(|doorbell| self.bell.queue(doorbell));
+        doorbells.drain(..).for_each(|doorbell| self.bell.queue(doorbell));
         self.clock.now()
     }
 }
 
 struct MediaThread {
-    worker: Worker<RtcTransport>,
+    worker: Worker<Connection>,
     commands: Receiver<Command>,
     wake: Arc<OwnedFd>,
     post: Wire,
     inbox: Inbox,
     clock: SystemClock,
     counters: Arc<WorkerCounters>,
+    meter: LoadMeter,
+    health_bell: Arc<HealthBell>,
 }
 
 impl MediaThread {
     fn run(mut self) {
         loop {
+            let began = self.clock.now();
             if !self.obey() {
                 break;
             }
             self.read();
-            let now = self.clock.now();
-            let deadline = self.worker.handle_timeout(now, &self.clock, &mut self.post);
+            let deadline = self.worker.handle_timeout(self.clock.now(), &self.clock, &mut self.post);
             self.post.bell.ring();
-            self.sleep(deadline);
+            self.measure(began);
+            self.sleep(began, deadline);
         }
-        self.worker.remove_all();
-        self.worker.flush(&mut self.post);
+        self.worker.remove_all(&mut self.post);
         self.post.bell.ring();
     }
 
@@ -181,13 +221,10 @@ impl MediaThread {
     fn obey(&mut self) -> bool {
         loop {
             match self.commands.try_recv() {
-                Ok(Command::Add { index, ufrag, session }) => {
-                    self.worker.add(self.clock.now(), index, &ufrag, *session);
+                Ok(Command::Add { index, ufrag, local, session }) => {
+                    self.worker.add(self.clock.now(), index, (&ufrag, local), *session);
                 }
-                Ok(Command::Remove { index }) => {
-                    self.worker.remove(index);
-                    self.worker.flush(&mut self.post);
-                }
+                Ok(Command::Remove { index }) => self.worker.remove(index, &mut self.post),
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
                 Err(TryRecvError::Empty) => return true,
             }
@@ -200,14 +237,14 @@ impl MediaThread {
         let socket = Arc::clone(&post.socket);
         for _ in 0..BATCHES_PER_WAKE {
             let now = clock.now();
-            let read = socket.receive(inbox, |from, datagram| {
-                if !worker.handle_datagram(now, from, datagram, post) {
+            let read = socket.receive(inbox, |path, datagram| {
+                if !worker.handle_datagram(now, path, datagram, post) {
                     counters.datagrams_unroutable.add(1);
                 }
             });
             match read {
-                Ok(0) => break,
-                Ok(_) => {}
+                Ok(true) => {}
+                Ok(false) => break,
                 Err(error) => {
                     tracing::error!(%error, "the media socket cannot be read");
                     break;
@@ -216,12 +253,22 @@ impl MediaThread {
         }
     }
 
-    /// Sleeps until the deadline, a datagram or a command.
-    fn sleep(&self, deadline: Option<MediaInstant>) {
-        let now = self.clock.now();
+    fn measure(&mut self, began: MediaInstant) {
+        let pass = (began, self.clock.now());
+        let (ticks, sessions) = (self.worker.take_ticks(), self.worker.sessions());
+        if self.meter.pass(pass, ticks, sessions, &self.counters.load) {
+            self.health_bell.press();
+            self.post.bell.unpark();
+        }
+    }
+
+    /// Sleeps until the deadline, a datagram or a command; a busy worker until the next point of the grid, or a command.
+    fn sleep(&self, began: MediaInstant, deadline: Option<MediaInstant>) {
         let busy = self.worker.sessions() >= BUSY_SESSIONS;
-        let left = deadline.map_or(CADENCE * 1000, |deadline| deadline.since(now));
-        let timeout = if busy { CADENCE } else { left };
+        let now = self.clock.now();
+        // A pass that took longer than the grid's step is followed by the next at once.
+        let until = if busy { Some(TickGrid::point_after(began)) } else { deadline };
+        let timeout = until.map_or(IDLE, |until| until.since(now).min(IDLE));
         let timeout = Timespec {
             tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
             tv_nsec: timeout.subsec_nanos().into(),
@@ -232,6 +279,8 @@ impl MediaThread {
         let watched = if busy { &mut fds[..1] } else { &mut fds[..] };
         // Interrupted or not, the loop looks at everything again.
         let _ = poll(watched, Some(&timeout));
-        let _ = rustix::io::read(&self.wake, &mut [0_u8; 8]);
+        if !fds[0].revents().is_empty() {
+            let _ = rustix::io::read(&self.wake, &mut [0_u8; 8]);
+        }
     }
 }

@@ -1,0 +1,52 @@
+//! What a session says of its sockets, and what it makes of the peer's blob.
+
+use super::media_session::AUDIO_SOCKET;
+use crate::blob::{MediaBlob, MediaDirection, Modality, OffhookBlob, SdpType, SocketDescription, SocketId};
+use crate::error::MediaError;
+use crate::settings::{AudioSocketSettings, MixSource};
+
+/// The peer's blob, if it is of our profile and of the type that is due.
+pub(super) fn described(blob: &MediaBlob, kind: SdpType) -> Result<&OffhookBlob, MediaError> {
+    match blob {
+        MediaBlob::Offhook(blob) if blob.description.kind == kind => Ok(blob),
+        MediaBlob::Offhook(blob) => {
+            let problem = format!("holds an {:?}, not an {kind:?}", blob.description.kind);
+            Err(MediaError::MismatchedBlob { problem })
+        }
+        MediaBlob::Microsoft(_) => Err(MediaError::ForeignBlob { kind: "Microsoft's media platform's" }),
+        _ => Err(MediaError::ForeignBlob { kind: "of an unknown kind" }),
+    }
+}
+
+/// The answer to the one socket of `offer`: as much as it allows of hearing and speaking.
+pub(super) fn answering(
+    offer: &OffhookBlob,
+    settings: &AudioSocketSettings,
+) -> Result<SocketDescription, MediaError> {
+    let [offered] = &offer.sockets[..] else {
+        let problem = format!("offers {} sockets; this version carries one", offer.sockets.len());
+        return Err(MediaError::MismatchedBlob { problem });
+    };
+    match (offered.modality, offered.direction) {
+        (Modality::Audio, Some(direction)) => Ok(SocketDescription {
+            mixed: Some(settings.mix == MixSource::FarEnd),
+            ..SocketDescription::audio(
+                offered.id,
+                MediaDirection::SendReceive.answer_to(direction),
+                settings.format,
+            )
+        }),
+        _ => {
+            let problem = "offers a socket that is not audio; this version carries audio only".to_owned();
+            Err(MediaError::MismatchedBlob { problem })
+        }
+    }
+}
+
+pub(super) fn audio_description(settings: &AudioSocketSettings) -> SocketDescription {
+    SocketDescription {
+        mixed: Some(settings.mix == MixSource::FarEnd),
+        unmixed: (settings.unmixed > 0).then_some(settings.unmixed),
+        ..SocketDescription::audio(SocketId(AUDIO_SOCKET), MediaDirection::SendReceive, settings.format)
+    }
+}
