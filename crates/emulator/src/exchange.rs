@@ -263,7 +263,7 @@ impl Inside {
 /// Lets a far end answer the bot's offer; gives it, and its blob.
 async fn answer_offer(offer: &MediaOffer) -> Result<(FarEnd, String), GraphError> {
     let blob = read_offer(&offer.blob)?;
-    let answered = FarEnd::answer(&blob.description.sdp, &offer.script, offer.source).await;
+    let answered = FarEnd::answer(&blob, &offer.script, offer.source).await;
     let (far_end, sdp) = answered.map_err(|error| match error {
         PeerError::Offer(_) => GraphError::bad_request(format!("Invalid media blob: {error}.")),
         _ => GraphError::internal(error.to_string()),

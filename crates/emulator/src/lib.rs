@@ -7,6 +7,8 @@
 //! What goes wrong in a tenant is set by [faults](RequestFault), and what happens there by a [`Scenario`] or a
 //! [`Happening`] at a time.
 //!
+//! What a network does to packets is a [`link::Link`], on any clock, or a [`link::UdpRelay`] between two sockets.
+//!
 //! Apart from HTTP and media, all of it is a [`CallService`], which a test can drive through hours in a moment.
 //!
 //! In this version one participant of a meeting carries its media, and the others are in the roster only: there is no bridge yet.
@@ -19,6 +21,7 @@ mod exchange;
 mod far_end;
 mod faults;
 mod host;
+pub mod link;
 mod routes;
 mod scenario;
 mod service;
@@ -30,7 +33,10 @@ use std::time::SystemTime;
 
 pub use directory::{Meeting, User};
 pub use error::EmulatorError;
-pub use far_end::{AfterSpeech, Clip, ClipError, FarEnd, FarEndReport, FarEndScript, FarEndState, PeerError};
+pub use far_end::{
+    AfterSpeech, Clip, ClipError, FarEnd, FarEndReport, FarEndScript, FarEndState, HeardPacket, HeardTone,
+    PeerError,
+};
 pub use faults::{
     Fault, NotificationEffect, NotificationFault, NotificationPattern, OPERATION_NAMES, Occurrence,
     PatternError, RequestEffect, RequestFault, RequestPattern,

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use offhook_media::{SampleRate, Sound};
+use offhook_media::{RtpTime, SampleRate, Sound};
 use opus::{Channels, Decoder};
 use tokio::sync::{Notify, watch};
 
 use super::FarEndState;
+use super::red;
+use super::tones::{HeardTone, ToneListener};
 
 /// The rate that is decoded at.
 const RATE: u32 = SampleRate::HZ_16000.get();
@@ -36,15 +38,45 @@ pub struct FarEndReport {
     pub bytes_received: u64,
     /// Sequence numbers between the first and the highest that never came.
     pub packets_lost: u64,
+    /// Of the packets that came, those of the bot's keys (RFC 4733).
+    pub tone_packets_received: u64,
+    /// Of the packets that came, those that held copies of earlier ones (RED, RFC 2198).
+    pub redundant_packets_received: u64,
+    /// Packets that never came, and whose speech a copy has brought.
+    pub packets_recovered: u64,
     /// RTP packets sent.
     pub packets_sent: u64,
 }
 
+/// A packet of speech that came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeardPacket {
+    /// When it came.
+    pub arrival: Instant,
+    /// Its time on the bot's clock, in 48,000ths of a second.
+    pub sender_time: RtpTime,
+}
+
+/// What a packet carries, by its payload type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    Opus,
+    /// Copies of Opus packets of this payload type before a new one.
+    Redundant {
+        opus: u8,
+    },
+    Tone,
+}
+
+/// Speech that is kept.
 struct Packet {
-    /// Since the first packet, on the sender's clock.
-    ticks: i64,
+    /// `None` when only a copy has come.
+    arrival: Option<Instant>,
     payload: Bytes,
 }
+
+/// Packets of which it is known that they came, when none are kept: as far back as copies reach, and more.
+const REMEMBERED_PACKETS: usize = 64;
 
 #[derive(Default)]
 struct Heard {
@@ -52,8 +84,9 @@ struct Heard {
     first: Option<(u16, u32)>,
     highest: i64,
     distinct: u64,
-    /// By place in the stream.
+    /// By time since the first packet, on the sender's clock.
     packets: BTreeMap<i64, Packet>,
+    tones: ToneListener,
 }
 
 /// Keeps what comes in.
@@ -76,26 +109,52 @@ impl Hearing {
         self.lock().report.packets_sent += 1;
     }
 
-    /// Takes in a packet.
-    pub(super) fn receive(&self, sequence_number: u16, time: u32, payload: &Bytes) {
+    /// Takes in a packet; gives the Opus in it.
+    pub(super) fn receive(&self, number: u16, time: u32, content: Content, payload: &Bytes) -> Option<Bytes> {
         let mut heard = self.lock();
-        heard.report.packets_received += 1;
-        heard.report.bytes_received += payload.len() as u64;
-        let (first_number, first_time) = *heard.first.get_or_insert((sequence_number, time));
-        // Places count from the first packet, across wraps: the nearest to the highest so far.
-        let expected = heard.highest;
-        let expected_number = first_number.wrapping_add(expected as u16);
-        let place = expected + i64::from(sequence_number.wrapping_sub(expected_number).cast_signed());
-        heard.highest = heard.highest.max(place);
-        heard.distinct += 1;
-        let span = (heard.highest + 1).unsigned_abs();
-        heard.report.packets_lost = span.saturating_sub(heard.distinct);
-        if self.keep && heard.packets.len() < KEPT_PACKETS {
-            let ticks = i64::from(time.wrapping_sub(first_time).cast_signed());
-            heard.packets.insert(place, Packet { ticks, payload: payload.clone() });
-        }
+        heard.count(number, time, payload.len());
+        let speech = match content {
+            Content::Opus => Some((Vec::new(), payload.clone())),
+            Content::Redundant { opus } => {
+                heard.report.redundant_packets_received += 1;
+                red::split(payload, opus)
+            }
+            Content::Tone => {
+                heard.report.tone_packets_received += 1;
+                heard.tones.receive(time, payload);
+                None
+            }
+        };
+        let new = speech.map(|(copies, new)| {
+            for copy in copies {
+                heard.keep_copy(time.wrapping_sub(copy.ticks_before), copy.payload);
+            }
+            heard.keep(time, new.clone());
+            let kept = if self.keep { KEPT_PACKETS } else { REMEMBERED_PACKETS };
+            while heard.packets.len() > kept {
+                // What is kept is the beginning; what is remembered, the end.
+                _ = if self.keep { heard.packets.pop_last() } else { heard.packets.pop_first() };
+            }
+            new
+        });
         drop(heard);
         self.more.notify_waiters();
+        new
+    }
+
+    /// The speech that came in packets of its own, in the order of its time.
+    pub(super) fn packets(&self) -> Vec<HeardPacket> {
+        let heard = self.lock();
+        let first = heard.first.map_or(0, |(_, time)| time);
+        let at = |ticks: i64| RtpTime(first.wrapping_add(ticks as u32));
+        let came = |(ticks, packet): (&i64, &Packet)| {
+            Some(HeardPacket { arrival: packet.arrival?, sender_time: at(*ticks) })
+        };
+        if self.keep { heard.packets.iter().filter_map(came).collect() } else { Vec::new() }
+    }
+
+    pub(super) fn tones(&self) -> Vec<HeardTone> {
+        self.lock().tones.heard.clone()
     }
 
     pub(super) fn report(&self) -> FarEndReport {
@@ -103,11 +162,20 @@ impl Hearing {
     }
 
     /// Waits until packets worth `duration` came, or the connection is over.
-    pub(super) async fn has_heard(&self, duration: Duration, mut state: watch::Receiver<FarEndState>) {
+    pub(super) async fn has_heard(&self, duration: Duration, state: watch::Receiver<FarEndState>) {
         let wanted = duration.as_millis().div_ceil(20) as u64;
+        self.has(state, || self.report().packets_received >= wanted).await;
+    }
+
+    /// Waits until `count` tones came to their end, or the connection is over.
+    pub(super) async fn has_heard_tones(&self, count: usize, state: watch::Receiver<FarEndState>) {
+        self.has(state, || self.lock().tones.heard.len() >= count).await;
+    }
+
+    async fn has(&self, mut state: watch::Receiver<FarEndState>, what: impl Fn() -> bool) {
         loop {
             let more = self.more.notified();
-            if self.report().packets_received >= wanted || *state.borrow_and_update() == FarEndState::Closed {
+            if what() || *state.borrow_and_update() == FarEndState::Closed {
                 return;
             }
             tokio::select! {
@@ -123,9 +191,9 @@ impl Hearing {
         let (mut samples, mut pcm) = (Vec::new(), [0; LONGEST_PACKET]);
         let mut decoder =
             Decoder::new(RATE, Channels::Mono).expect("libopus decodes 16 kHz mono while there is memory");
-        for packet in heard.packets.values() {
+        for (ticks, packet) in heard.packets.iter().filter(|_| self.keep) {
             let Ok(len) = decoder.decode(&packet.payload, &mut pcm, false) else { continue };
-            let at = packet.ticks * i64::from(RATE) / i64::from(RTP_CLOCK);
+            let at = ticks * i64::from(RATE) / i64::from(RTP_CLOCK);
             // A clock that jumps back, or ahead by more than is kept, says nothing.
             let Some(at) = usize::try_from(at).ok().filter(|at| *at < LONGEST) else { continue };
             if at + len > samples.len() {
@@ -134,6 +202,44 @@ impl Hearing {
             samples[at..at + len].copy_from_slice(&pcm[..len]);
         }
         Sound::new(SampleRate::HZ_16000, samples)
+    }
+}
+
+impl Heard {
+    /// Counts a packet of any kind.
+    fn count(&mut self, number: u16, time: u32, len: usize) {
+        self.report.packets_received += 1;
+        self.report.bytes_received += len as u64;
+        let (first_number, _) = *self.first.get_or_insert((number, time));
+        // Places count from the first packet, across wraps: the nearest to the highest so far.
+        let expected_number = first_number.wrapping_add(self.highest as u16);
+        let place = self.highest + i64::from(number.wrapping_sub(expected_number).cast_signed());
+        self.highest = self.highest.max(place);
+        self.distinct += 1;
+        let span = (self.highest + 1).unsigned_abs();
+        self.report.packets_lost = span.saturating_sub(self.distinct);
+    }
+
+    fn ticks(&self, time: u32) -> i64 {
+        self.first.map_or(0, |(_, first)| time.wrapping_sub(first).cast_signed().into())
+    }
+
+    fn keep(&mut self, time: u32, payload: Bytes) {
+        let packet = Packet { arrival: Some(Instant::now()), payload };
+        let before = self.packets.insert(self.ticks(time), packet);
+        if before.is_some_and(|before| before.arrival.is_none()) {
+            // It was late, and not lost.
+            self.report.packets_recovered -= 1;
+        }
+    }
+
+    fn keep_copy(&mut self, time: u32, payload: Bytes) {
+        let ticks = self.ticks(time);
+        // Nobody has missed what was said before the first packet came.
+        if ticks >= 0 && !self.packets.contains_key(&ticks) {
+            self.packets.insert(ticks, Packet { arrival: None, payload });
+            self.report.packets_recovered += 1;
+        }
     }
 }
 
@@ -152,7 +258,7 @@ mod tests {
     fn what_never_came_is_silence_and_is_counted_across_the_wrap() {
         let (hearing, payload) = (Hearing::new(true), packet());
         for (number, ticks) in [(65_534_u16, 0), (65_535, 1), (1, 3), (0, 2), (4, 6)] {
-            hearing.receive(number, (ticks * 960_u32).wrapping_add(u32::MAX - 500), &payload);
+            hearing.receive(number, (ticks * 960_u32).wrapping_add(u32::MAX - 500), Content::Opus, &payload);
         }
         let report = hearing.report();
         assert_eq!((report.packets_received, report.packets_lost), (5, 2));
@@ -165,12 +271,41 @@ mod tests {
     #[test]
     fn nothing_is_kept_unless_asked_for_and_junk_is_passed_over() {
         let hearing = Hearing::new(false);
-        hearing.receive(1, 0, &packet());
+        hearing.receive(1, 0, Content::Opus, &packet());
         assert!(hearing.heard().samples().is_empty());
         let hearing = Hearing::new(true);
-        hearing.receive(1, 0, &Bytes::from_static(&[0b0100_1011, 48]));
-        hearing.receive(2, u32::MAX - 9_600, &packet());
-        hearing.receive(3, 2_000_000_000, &packet());
+        hearing.receive(1, 0, Content::Opus, &Bytes::from_static(&[0b0100_1011, 48]));
+        hearing.receive(2, u32::MAX - 9_600, Content::Opus, &packet());
+        hearing.receive(3, 2_000_000_000, Content::Opus, &packet());
         assert!(hearing.heard().samples().is_empty());
+    }
+
+    #[test]
+    fn a_copy_counts_while_its_packet_is_missing_and_is_heard_in_its_place() {
+        let (hearing, payload) = (Hearing::new(true), packet());
+        let with_copy = |ticks_before: u16, payload: &Bytes| {
+            let [high, low] = (ticks_before << 2 | payload.len() as u16 >> 8).to_be_bytes();
+            let mut packet = vec![0x80 | 111, high, low, payload.len() as u8, 111];
+            packet.extend_from_slice(payload);
+            packet.extend_from_slice(payload);
+            Bytes::from(packet)
+        };
+        let red = Content::Redundant { opus: 111 };
+        // Of a packet before the first; of the one that is there; of the lost third.
+        for (number, place) in [(1_u16, 1_u32), (2, 2), (4, 4)] {
+            hearing.receive(number, place * 960, red, &with_copy(960, &payload));
+        }
+        let counts = || {
+            let report = hearing.report();
+            (report.packets_lost, report.packets_recovered, report.redundant_packets_received)
+        };
+        assert_eq!(counts(), (1, 1, 3));
+        assert_eq!(hearing.packets().len(), 3, "a copy is no packet");
+        let heard = hearing.heard();
+        assert!(
+            heard.samples().len() == 4 * 320 && heard.samples()[640..960].iter().any(|&sample| sample != 0)
+        );
+        hearing.receive(3, 3 * 960, Content::Opus, &payload);
+        assert_eq!(counts(), (0, 0, 3), "it was late");
     }
 }

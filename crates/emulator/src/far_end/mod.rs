@@ -3,21 +3,29 @@
 //! It answers the bot's offer, plays what its [script](FarEndScript) says once both are in the call, and keeps what it hears.
 
 mod clip;
+mod codecs;
+mod handler;
 mod hearing;
+mod path;
 mod peer;
+mod red;
 mod script;
+mod tones;
+mod voices;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use clip::{Clip, ClipError};
-pub use hearing::FarEndReport;
 use hearing::Hearing;
+pub use hearing::{FarEndReport, HeardPacket};
+use offhook_media::blob::OffhookBlob;
 use offhook_media::{MediaSourceId, Sound};
 use peer::Peer;
 pub use peer::PeerError;
 pub use script::{AfterSpeech, FarEndScript};
 use tokio::sync::watch;
+pub use tones::HeardTone;
 
 /// Where a far end's media stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,10 +52,10 @@ pub struct FarEnd {
 }
 
 impl FarEnd {
-    /// Answers the SDP `offer`; returns the far end and the SDP of its answer. It begins its script once connected and
+    /// Answers `offer`; returns the far end and the SDP of its answer. It begins its script once connected and
     /// told to [`begin`](Self::begin).
     pub(crate) async fn answer(
-        offer: &str,
+        offer: &OffhookBlob,
         script: &FarEndScript,
         source: Option<MediaSourceId>,
     ) -> Result<(Self, String), PeerError> {
@@ -56,7 +64,7 @@ impl FarEnd {
         let (peer, answer) =
             Peer::answer(offer, script, source, Arc::clone(&hearing), Arc::new(report)).await?;
         let peer = Arc::new(peer);
-        tokio::spawn(Arc::clone(&peer).play(script.clone()));
+        tokio::spawn(Arc::clone(&peer).play(script.clone(), source));
         Ok((Self { peer, hearing, state }, answer))
     }
 
@@ -86,6 +94,23 @@ impl FarEnd {
     pub async fn has_heard(&self, duration: Duration) {
         let state = self.state.clone();
         self.hearing.has_heard(duration, state).await;
+    }
+
+    /// Waits until it has heard `count` tones to their end, or the connection is over.
+    pub async fn has_heard_tones(&self, count: usize) {
+        let state = self.state.clone();
+        self.hearing.has_heard_tones(count, state).await;
+    }
+
+    /// The tones that it has heard, in their order.
+    pub fn tones(&self) -> Vec<HeardTone> {
+        self.hearing.tones()
+    }
+
+    /// The packets of speech that have come, in the order of their time: where it falls silent, there are none. Empty when its
+    /// script does not keep what it hears.
+    pub fn packets(&self) -> Vec<HeardPacket> {
+        self.hearing.packets()
     }
 
     /// What it has counted.

@@ -1,40 +1,33 @@
 //! The WebRTC connection of a far end, over `webrtc`'s own asynchronous driver.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use offhook_media::MediaSourceId;
-use rtc::media_stream::MediaStreamTrack;
-use rtc::peer_connection::configuration::media_engine::MIME_TYPE_OPUS;
+use offhook_media::blob::{Modality, OffhookBlob};
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp::{Packet, header::Header};
-use rtc::rtp_transceiver::rtp_sender::{
-    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
-};
+use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
-use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
-    RTCPeerConnectionState, Registry, SettingEngineBuilder, register_default_interceptors,
+    PeerConnection, PeerConnectionBuilder, Registry, SettingEngineBuilder, register_default_interceptors,
 };
-use webrtc::rtp_transceiver::RtpSender;
 
 use super::FarEndState;
-use super::clip::{Clip, ClipError};
+use super::clip::ClipError;
+use super::codecs::{self, Numbers};
+use super::handler::{Echo, Handler};
 use super::hearing::Hearing;
+use super::path;
 use super::script::{AfterSpeech, FarEndScript};
-
-/// Between two packets.
-const FRAME: Duration = Duration::from_millis(20);
-
-/// RTP ticks in [`FRAME`].
-const TICKS_PER_FRAME: u32 = 960;
+use super::tones;
+use super::voices::{FRAME, Speech, TICKS_PER_FRAME};
+use crate::link::UdpRelay;
 
 /// How long gathering host candidates may take; on loopback it takes a millisecond.
 const GATHERING_TIME: Duration = Duration::from_secs(5);
@@ -55,52 +48,79 @@ pub enum PeerError {
     /// The connection is over, so nothing can be sent.
     #[error("the far end's connection is over")]
     Over,
+    /// The system gave no sockets or threads for the network between it and the bot.
+    #[error("the far end's network: {0}")]
+    Relay(#[source] std::io::Error),
     /// Its speech cannot be encoded.
     #[error("the far end's speech: {0}")]
     Clip(#[from] ClipError),
 }
 
-/// A connection, and the track that it speaks on.
+/// A connection, and the tracks that it speaks on.
 pub(super) struct Peer {
     connection: Arc<dyn PeerConnection>,
-    track: Arc<TrackLocalStaticRTP>,
-    ssrc: u32,
-    payload_type: u8,
-    source: Option<MediaSourceId>,
+    /// For each section that it speaks in: that of the mix first.
+    tracks: Vec<Track>,
+    /// Whether the bot asks for the mix.
+    mixes: bool,
+    numbers: Numbers,
     hearing: Arc<Hearing>,
     report: Arc<watch::Sender<FarEndState>>,
     /// Whether it and the bot are in the call together. Media connects before that, while the phone still rings.
     begun: watch::Sender<bool>,
+    relay: Mutex<Option<UdpRelay>>,
+}
+
+/// Where the packets of one section go.
+#[derive(Clone)]
+pub(super) struct Track {
+    pub(super) local: Arc<TrackLocalStaticRTP>,
+    pub(super) ssrc: u32,
 }
 
 impl Peer {
     /// Answers `offer`; returns the connection and the SDP of its answer.
     pub(super) async fn answer(
-        offer: &str,
+        offer: &OffhookBlob,
         script: &FarEndScript,
         source: Option<MediaSourceId>,
         hearing: Arc<Hearing>,
         report: Arc<watch::Sender<FarEndState>>,
     ) -> Result<(Self, String), PeerError> {
-        let (gathered, mut gathering) = watch::channel(false);
-        let ssrc = rand::random();
-        let track = Arc::new(TrackLocalStaticRTP::new(audio_track(ssrc)));
+        let audio = offer.sockets.iter().find(|socket| socket.modality == Modality::Audio);
+        let (mixes, unmixed) =
+            audio.map_or((true, 0), |audio| (audio.mixed != Some(false), audio.unmixed.unwrap_or(0).into()));
+        let named = script.voices(source).iter().filter(|voice| voice.source.is_some()).count();
+        let voices = named.min(unmixed);
+        let tracks: Vec<Track> = (0..=voices)
+            .map(|section| {
+                let ssrc = rand::random();
+                Track { local: Arc::new(TrackLocalStaticRTP::new(codecs::audio_track(section, ssrc))), ssrc }
+            })
+            .collect();
+        let (gathered, gathering) = watch::channel(false);
         let begun = watch::Sender::new(false);
-        let echo = script.echo.then(|| Echo { track: Arc::clone(&track), ssrc, begun: begun.subscribe() });
-        let (reporting, heard) = (Arc::clone(&report), Arc::clone(&hearing));
-        let handler = Arc::new(Handler { gathered, report: reporting, hearing: heard, echo });
+        let echo = script.echo.then(|| Echo { track: tracks[0].clone(), begun: begun.subscribe() });
+        let numbers = Arc::new(OnceLock::new());
+        let (reporting, heard, known) = (Arc::clone(&report), Arc::clone(&hearing), Arc::clone(&numbers));
+        let handler = Arc::new(Handler { gathered, report: reporting, hearing: heard, numbers: known, echo });
         let connection = connection(handler).await?;
-        let local: Arc<dyn TrackLocal> = Arc::clone(&track) as _;
-        let sender = connection.add_track(local).await?;
-        let offer = RTCSessionDescription::offer(offer.to_owned()).map_err(PeerError::Offer)?;
-        connection.set_remote_description(offer).await.map_err(PeerError::Offer)?;
-        let answer = connection.create_answer(None).await.map_err(PeerError::Offer)?;
-        connection.set_local_description(answer).await?;
-        let complete = tokio::time::timeout(GATHERING_TIME, gathering.wait_for(|done| *done)).await;
-        complete.map_err(|_| PeerError::NoCandidates)?.map_err(|_| PeerError::NoCandidates)?;
-        let answer = connection.local_description().await.ok_or(PeerError::NoCandidates)?.sdp;
-        let payload_type = payload_type(&*sender).await?;
-        let peer = Self { connection, track, ssrc, payload_type, source, hearing, report, begun };
+        let sdp = match &script.link {
+            Some(_) => path::without_candidates(&offer.description.sdp),
+            None => offer.description.sdp.clone(),
+        };
+        let agreed = negotiate(&*connection, sdp, &tracks).await?;
+        let answer = gathered_answer(&*connection, gathering).await?;
+        numbers.set(agreed).expect("it is agreed once");
+        let (relay, answer) = match &script.link {
+            Some(link) => {
+                let (relay, answer) = path::through(link, &answer)?;
+                (Some(relay), answer)
+            }
+            None => (None, answer),
+        };
+        let relay = Mutex::new(relay);
+        let peer = Self { connection, tracks, mixes, numbers: agreed, hearing, report, begun, relay };
         Ok((peer, answer))
     }
 
@@ -109,8 +129,11 @@ impl Peer {
         self.begun.send_replace(true);
     }
 
-    /// Plays `script` from the moment that media flows in a call that both are in.
-    pub(super) async fn play(self: Arc<Self>, script: FarEndScript) {
+    /// Plays `script` from the moment that media flows in a call that both are in. What it says itself is said by `source`.
+    pub(super) async fn play(self: Arc<Self>, script: FarEndScript, source: Option<MediaSourceId>) {
+        let voices = script.voices(source);
+        // Encoding seconds of speech would hold up the runtime's other tasks.
+        let speech = tokio::task::spawn_blocking(move || Speech::of(voices)).await;
         let (mut state, mut over, mut begun) =
             (self.report.subscribe(), self.report.subscribe(), self.begun.subscribe());
         let together = async {
@@ -124,11 +147,12 @@ impl Peer {
         if !together || script.echo {
             return;
         }
-        let Some(clip) = script.clip else {
-            self.advance(FarEndState::SpeechFinished);
-            return;
+        let said = match speech {
+            Ok(Ok(speech)) => self.speak(speech.as_ref(), &script).await,
+            Ok(Err(error)) => Err(error.into()),
+            Err(error) => Err(webrtc::error::Error::Other(error.to_string()).into()),
         };
-        match self.speak(&clip, script.after).await {
+        match said {
             Ok(()) | Err(PeerError::Over) => {}
             Err(error) => tracing::warn!(%error, "a far end stopped speaking"),
         }
@@ -139,57 +163,89 @@ impl Peer {
         }
     }
 
-    /// Sends the packets of `clip`, one each 20 ms of an absolute schedule, so that no delay adds up.
-    async fn speak(&self, clip: &Arc<Clip>, after: AfterSpeech) -> Result<(), PeerError> {
-        let encoding = Arc::clone(clip);
-        // Encoding seconds of speech would hold up the runtime's other tasks.
-        let encoded = tokio::task::spawn_blocking(move || encoding.encoded().map(|_| ())).await;
-        encoded.map_err(|error| webrtc::error::Error::Other(error.to_string()))??;
-        let encoded = clip.encoded()?;
+    /// Sends what is said and pressed: a frame each 20 ms of an absolute schedule, so that no delay adds up.
+    async fn speak(&self, speech: Option<&Speech>, script: &FarEndScript) -> Result<(), PeerError> {
+        let len = speech.map_or(Ok(0), Speech::len)?;
+        let tones = tones::plan(&script.tones);
+        let mut streams: Vec<Stream> = self.tracks.iter().map(|_| Stream::default()).collect();
         let start = Instant::now();
-        let (first_number, first_time): (u16, u32) = (rand::random(), rand::random());
-        for frame in 0_u32.. {
+        for frame in 0.. {
             tokio::time::sleep_until(start + FRAME * frame).await;
             if *self.report.borrow() >= FarEndState::HungUp {
                 return Ok(());
             }
-            let payload = match encoded.speech.get(frame as usize) {
-                Some(speech) => speech,
-                None if after == AfterSpeech::Repeat && !encoded.speech.is_empty() => {
-                    &encoded.speech[frame as usize % encoded.speech.len()]
-                }
-                None if after == AfterSpeech::Silence => &encoded.silence,
-                None => return Ok(()),
-            };
-            if frame as usize == encoded.speech.len() {
+            let place = frame as usize;
+            if place == len {
                 self.advance(FarEndState::SpeechFinished);
             }
-            let number = first_number.wrapping_add(frame as u16);
-            let time = first_time.wrapping_add(frame.wrapping_mul(TICKS_PER_FRAME));
-            self.send(number, time, frame == 0, payload.clone()).await?;
+            if let Some(packets) = place.checked_sub(len).and_then(|place| tones.get(place)) {
+                self.press(&mut streams[0], len as u32, packets).await?;
+                continue;
+            }
+            let said = place - if place < len { 0 } else { tones.len() };
+            let said = match (speech, script.after) {
+                (None, _) => return Ok(()),
+                (Some(speech), _) if said < len => (speech, said),
+                (Some(speech), AfterSpeech::Repeat) if len > 0 => (speech, said % len),
+                (Some(speech), AfterSpeech::Silence) => (speech, said),
+                (Some(_), _) => return Ok(()),
+            };
+            self.say(&mut streams, frame, said).await?;
         }
         Ok(())
     }
 
-    async fn send(
+    /// Sends a frame of the mix and of each voice.
+    async fn say(
         &self,
-        sequence_number: u16,
-        timestamp: u32,
-        marker: bool,
-        payload: Bytes,
+        streams: &mut [Stream],
+        frame: u32,
+        (speech, place): (&Speech, usize),
     ) -> Result<(), PeerError> {
-        let header = Header {
-            version: 2,
-            marker,
-            payload_type: self.payload_type,
-            sequence_number,
-            timestamp,
-            ssrc: self.ssrc,
-            csrc: self.source.iter().map(|source| source.0).collect(),
-            ..Default::default()
-        };
+        let levels = speech.levels(place);
+        let named = speech.voices.iter().filter(|voice| voice.source.is_some()).zip(&levels);
+        let mix = self.mixes.then_some((&speech.mix, &levels[..]));
+        let voices = named.map(|(voice, level)| Some((&voice.clip, std::slice::from_ref(level))));
+        for (section, said) in std::iter::once(mix).chain(voices).take(self.tracks.len()).enumerate() {
+            let Some((clip, levels)) = said else { continue };
+            let encoded = clip.encoded()?;
+            let payload = encoded.speech.get(place).unwrap_or(&encoded.silence).clone();
+            let stream = &mut streams[section];
+            let mut header = stream.header(self.numbers.opus, stream.time_of(frame));
+            header.marker = frame == 0;
+            header.csrc = levels.iter().map(|(source, _)| source.0).collect();
+            if let Some(number) = self.numbers.source_levels
+                && !levels.is_empty()
+            {
+                let levels = levels.iter().map(|(_, level)| *level).collect();
+                header.set_extension(number, levels)?;
+            }
+            self.send(section, header, payload).await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the packets of a frame in which keys are pressed, `began` frames after the beginning.
+    async fn press(
+        &self,
+        stream: &mut Stream,
+        began: u32,
+        packets: &[tones::TonePacket],
+    ) -> Result<(), PeerError> {
+        let Some(number) = self.numbers.tones else { return Ok(()) };
+        for packet in packets {
+            let mut header = stream.header(number, stream.time_of(began + packet.since));
+            header.marker = packet.is_first;
+            self.send(0, header, Bytes::copy_from_slice(&packet.payload)).await?;
+        }
+        Ok(())
+    }
+
+    async fn send(&self, section: usize, mut header: Header, payload: Bytes) -> Result<(), PeerError> {
+        let track = &self.tracks[section];
+        header.ssrc = track.ssrc;
         // The driver's error holds the packet, which is nobody's business.
-        self.track.write_rtp(Packet { header, payload }).await.map_err(|_| PeerError::Over)?;
+        track.local.write_rtp(Packet { header, payload }).await.map_err(|_| PeerError::Over)?;
         self.hearing.note_sent();
         Ok(())
     }
@@ -198,6 +254,9 @@ impl Peer {
         if let Err(error) = self.connection.close().await {
             tracing::debug!(%error, "a far end's connection did not close cleanly");
         }
+        let relay = self.relay.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Its threads are waited for.
+        tokio::task::spawn_blocking(move || drop(relay));
         // Where the peer said goodbye first, the driver reports no end of its own.
         self.advance(FarEndState::Closed);
     }
@@ -207,8 +266,32 @@ impl Peer {
     }
 }
 
+/// Where a section's RTP stands. Both numbers begin at random.
+struct Stream {
+    next_number: u16,
+    first_time: u32,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { next_number: rand::random(), first_time: rand::random() }
+    }
+}
+
+impl Stream {
+    fn time_of(&self, frame: u32) -> u32 {
+        self.first_time.wrapping_add(frame.wrapping_mul(TICKS_PER_FRAME))
+    }
+
+    fn header(&mut self, payload_type: u8, timestamp: u32) -> Header {
+        let sequence_number = self.next_number;
+        self.next_number = sequence_number.wrapping_add(1);
+        Header { version: 2, payload_type, sequence_number, timestamp, ..Default::default() }
+    }
+}
+
 /// Moves the state forward; it never goes back.
-fn advance(report: &watch::Sender<FarEndState>, state: FarEndState) {
+pub(super) fn advance(report: &watch::Sender<FarEndState>, state: FarEndState) {
     report.send_if_modified(|now| {
         let forward = *now < state;
         if forward {
@@ -218,66 +301,43 @@ fn advance(report: &watch::Sender<FarEndState>, state: FarEndState) {
     });
 }
 
-/// Sends packets back as they came, once it and the bot are in the call together.
-#[derive(Clone)]
-struct Echo {
-    track: Arc<TrackLocalStaticRTP>,
-    ssrc: u32,
-    begun: watch::Receiver<bool>,
-}
-
-/// Takes what the connection reports.
-struct Handler {
-    gathered: watch::Sender<bool>,
-    report: Arc<watch::Sender<FarEndState>>,
-    hearing: Arc<Hearing>,
-    echo: Option<Echo>,
-}
-
-#[async_trait]
-impl PeerConnectionEventHandler for Handler {
-    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
-        if state == RTCIceGatheringState::Complete {
-            self.gathered.send_replace(true);
+/// Takes `offer` and chooses an answer to it, with `tracks` in its sections, in their order; gives what is agreed on.
+async fn negotiate(
+    connection: &dyn PeerConnection,
+    offer: String,
+    tracks: &[Track],
+) -> Result<Numbers, PeerError> {
+    let mut senders = Vec::with_capacity(tracks.len());
+    for track in tracks {
+        let local: Arc<dyn TrackLocal> = Arc::clone(&track.local) as _;
+        senders.push(connection.add_track(local).await?);
+    }
+    let offer = RTCSessionDescription::offer(offer).map_err(PeerError::Offer)?;
+    connection.set_remote_description(offer).await.map_err(PeerError::Offer)?;
+    for transceiver in connection.get_transceivers().await {
+        if transceiver.sender().await?.is_none() {
+            // Nobody is heard in it.
+            transceiver.set_direction(RTCRtpTransceiverDirection::Inactive).await?;
         }
     }
+    let answer = connection.create_answer(None).await.map_err(PeerError::Offer)?;
+    connection.set_local_description(answer).await?;
+    let [first, ..] = &senders[..] else { return Err(PeerError::NoCandidates) };
+    Numbers::of(&first.get_parameters().await?).map_err(PeerError::Offer)
+}
 
-    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        match state {
-            RTCPeerConnectionState::Connected => advance(&self.report, FarEndState::Connected),
-            RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed => {
-                advance(&self.report, FarEndState::Closed);
-            }
-            _ => {}
-        }
-    }
-
-    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        let hearing = Arc::clone(&self.hearing);
-        let echo = self.echo.clone();
-        tokio::spawn(async move {
-            while let Some(event) = track.poll().await {
-                let TrackRemoteEvent::OnRtpPacket(mut packet) = event else { continue };
-                hearing.receive(packet.header.sequence_number, packet.header.timestamp, &packet.payload);
-                if let Some(Echo { track, ssrc, begun }) = &echo
-                    && *begun.borrow()
-                {
-                    packet.header.ssrc = *ssrc;
-                    packet.header.extension = false;
-                    packet.header.extensions.clear();
-                    if track.write_rtp(packet).await.is_ok() {
-                        hearing.note_sent();
-                    }
-                }
-            }
-        });
-    }
+/// The answer, once all candidates are in it.
+async fn gathered_answer(
+    connection: &dyn PeerConnection,
+    mut gathering: watch::Receiver<bool>,
+) -> Result<String, PeerError> {
+    let complete = tokio::time::timeout(GATHERING_TIME, gathering.wait_for(|done| *done)).await;
+    complete.map_err(|_| PeerError::NoCandidates)?.map_err(|_| PeerError::NoCandidates)?;
+    Ok(connection.local_description().await.ok_or(PeerError::NoCandidates)?.sdp)
 }
 
 async fn connection(handler: Arc<Handler>) -> Result<Arc<dyn PeerConnection>, PeerError> {
-    let mut media_engine = MediaEngine::default();
-    let opus = RTCRtpCodecParameters { rtp_codec: opus_codec(), payload_type: 111 };
-    media_engine.register_codec(opus, RtpCodecKind::Audio)?;
+    let mut media_engine = codecs::media_engine()?;
     let registry = register_default_interceptors(Registry::new(), &mut media_engine)?;
     let settings = SettingEngineBuilder::new()
         .with_ice_connection_attempts(Some(FRAME), Some(250))
@@ -293,34 +353,4 @@ async fn connection(handler: Arc<Handler>) -> Result<Arc<dyn PeerConnection>, Pe
         .build()
         .await?;
     Ok(Arc::new(connection))
-}
-
-/// The payload type that was agreed on: packets with another vanish without an error.
-async fn payload_type(sender: &dyn RtpSender) -> Result<u8, PeerError> {
-    let parameters = sender.get_parameters().await?;
-    let mut codecs = parameters.rtp_parameters.codecs.iter();
-    let opus = codecs.find(|codec| codec.rtp_codec.mime_type.eq_ignore_ascii_case(MIME_TYPE_OPUS));
-    let missing = || PeerError::Offer(webrtc::error::Error::ErrCodecNotFound);
-    opus.map(|codec| codec.payload_type).ok_or_else(missing)
-}
-
-fn opus_codec() -> RTCRtpCodec {
-    RTCRtpCodec {
-        mime_type: MIME_TYPE_OPUS.to_owned(),
-        clock_rate: 48_000,
-        channels: 2,
-        sdp_fmtp_line: "minptime=10;useinbandfec=1".to_owned(),
-        rtcp_feedback: Vec::new(),
-    }
-}
-
-fn audio_track(ssrc: u32) -> MediaStreamTrack {
-    let coding = RTCRtpEncodingParameters {
-        rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
-        active: true,
-        codec: opus_codec(),
-        ..Default::default()
-    };
-    let name = |part: &str| format!("far-end-{part}");
-    MediaStreamTrack::new(name("stream"), name("audio"), name("audio"), RtpCodecKind::Audio, vec![coding])
 }

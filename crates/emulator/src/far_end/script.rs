@@ -1,8 +1,13 @@
 //! What a far end does in its call.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use offhook_media::{MediaSourceId, Tone};
 
 use super::clip::Clip;
+use super::voices::{MOST_VOICES, Voice};
+use crate::link::Link;
 
 /// What follows once the speech is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +30,9 @@ pub struct FarEndScript {
     pub(super) clip: Option<Arc<Clip>>,
     pub(super) after: AfterSpeech,
     pub(super) echo: bool,
+    pub(super) tones: Vec<(Tone, Duration)>,
+    pub(super) link: Option<Arc<Link>>,
+    speakers: Vec<Voice>,
     keep: bool,
 }
 
@@ -38,6 +46,36 @@ impl FarEndScript {
     #[must_use]
     pub fn say(mut self, clip: Arc<Clip>) -> Self {
         self.clip = Some(clip);
+        self
+    }
+
+    /// Lets `clip` be said by a further voice, under `source`, at the same time as all others: by a meeting of several, of which
+    /// this far end is what a bot hears. May be called several times; beyond 15 voices, which is what an RTP packet can name, more
+    /// are left out.
+    ///
+    /// The mix is the sum of all voices. Where the bot asks for unmixed speakers, each voice that has an id is sent by itself,
+    /// too: the one that [says](Self::say) first, if it is a meeting's, then these in their order, while there are sections.
+    /// Each lasts as long as the longest.
+    #[must_use]
+    pub fn speaker(mut self, source: MediaSourceId, clip: impl Into<Arc<Clip>>) -> Self {
+        self.speakers.push(Voice { source: Some(source), clip: clip.into() });
+        self
+    }
+
+    /// Presses `tones` one after another, each for `duration`, with 100 ms between them (RFC 4733): once the speech is over, or
+    /// at once where there is none. May be called several times. Tones last 40 ms to 1.3 s.
+    #[must_use]
+    pub fn tones(mut self, tones: impl IntoIterator<Item = Tone>, duration: Duration) -> Self {
+        let duration = duration.clamp(Duration::from_millis(40), Duration::from_millis(1_300));
+        self.tones.extend(tones.into_iter().map(|tone| (tone, duration)));
+        self
+    }
+
+    /// Puts `link` between it and the bot: what the one sends to the other passes it, each way by itself, from the same seed. RTP
+    /// only: STUN, DTLS and RTCP pass unharmed. Default none.
+    #[must_use]
+    pub fn link(mut self, link: Link) -> Self {
+        self.link = Some(Arc::new(link));
         self
     }
 
@@ -65,6 +103,12 @@ impl FarEndScript {
     /// What it says.
     pub(crate) fn clip(&self) -> Option<&Clip> {
         self.clip.as_deref()
+    }
+
+    /// All who speak. What is [said](Self::say) is said by `source`.
+    pub(super) fn voices(&self, source: Option<MediaSourceId>) -> Vec<Voice> {
+        let first = self.clip.iter().map(|clip| Voice { source, clip: Arc::clone(clip) });
+        first.chain(self.speakers.iter().cloned()).take(MOST_VOICES).collect()
     }
 
     pub(super) fn keeps_what_it_hears(&self) -> bool {
