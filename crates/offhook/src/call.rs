@@ -3,7 +3,10 @@
 use std::future::Future;
 use std::time::Duration;
 
-use offhook_media::{AudioSocket, MediaError, MediaSession, MediaSessionCloser, MediaState, SessionStats};
+use offhook_media::{
+    AudioPlayer, AudioSocket, MediaError, MediaEvents, MediaSession, MediaSessionCloser, MediaState,
+    SessionStats,
+};
 use offhook_signaling::model::{CallId, CallState};
 use offhook_signaling::{Call, CallEnded, CallsError};
 use tokio::sync::oneshot;
@@ -74,6 +77,21 @@ impl BotCall {
     /// The audio socket, once: whoever takes it owns it.
     pub fn take_audio_socket(&mut self) -> Option<AudioSocket> {
         self.media.take_audio_socket()
+    }
+
+    /// The player, once: it speaks beside the audio socket, and stops at once when somebody interrupts.
+    pub fn take_player(&mut self) -> Option<AudioPlayer> {
+        self.media.take_player()
+    }
+
+    /// The events of its media, once: tones that are pressed, speech that begins and ends, quality.
+    pub fn take_media_events(&mut self) -> Option<MediaEvents> {
+        self.media.take_events()
+    }
+
+    /// Its media: tones, mute, quality, and what else a session can do.
+    pub fn media(&self) -> &MediaSession {
+        &self.media
     }
 
     /// Ends the bot's leg. Returns when the service has agreed; [`ended`](Self::ended) waits for the end itself.

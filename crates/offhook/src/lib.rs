@@ -38,12 +38,14 @@ mod call;
 #[cfg(feature = "emulator")]
 mod emulated;
 mod error;
+mod metrics;
 pub mod prelude;
 mod report;
 
 pub use bot::{Bot, BotBuilder};
 pub use call::BotCall;
 pub use error::BotError;
+pub use metrics::metrics_router;
 #[cfg(feature = "emulator")]
 pub use offhook_emulator as emulator;
 pub use offhook_media as media;

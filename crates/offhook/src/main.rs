@@ -22,6 +22,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(command::bench::Arguments),
     #[cfg(feature = "emulator")]
     Emulator(command::emulator::Arguments),
     Permissions(command::permissions::Arguments),
@@ -33,6 +34,7 @@ async fn main() -> std::process::ExitCode {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal());
     log.with_writer(std::io::stderr).init();
     let done = match Cli::parse().command {
+        Command::Bench(arguments) => command::bench::run(arguments).await,
         #[cfg(feature = "emulator")]
         Command::Emulator(arguments) => command::emulator::run(arguments).await,
         Command::Permissions(arguments) => command::permissions::run(&arguments),
