@@ -84,7 +84,7 @@ async fn main() -> Result<()> {
 
 /// Makes a call and hangs up.
 async fn set_up(bot: &Bot, target_delay: Duration) -> Result<SetUp> {
-    let jitter = JitterBufferSettings::default().target_delay(target_delay);
+    let jitter = JitterBufferSettings::default().min_delay(target_delay).start_delay(target_delay);
     let media = MediaSessionSettings::default().audio(AudioSocketSettings::default().jitter(jitter));
     let start = Instant::now();
     let mut call = bot.call(NewCall::to_user("ada"), &media).await?;

@@ -56,9 +56,9 @@ fn packet_to_frame(criterion: &mut Criterion) {
                     ssrc: Ssrc(7),
                     sequence_number,
                     sender_time,
-                    source: None,
                     arrival_time: clock.0,
                     payload,
+                    ..AudioPacket::default()
                 });
                 sequence_number = sequence_number.wrapping_add(1);
                 sender_time = sender_time.plus(RTP_TICKS_PER_FRAME);

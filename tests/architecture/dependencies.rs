@@ -6,10 +6,11 @@ use crate::crates::{dependencies, name, packages};
 use crate::source::{assert_none, read};
 
 /// Dependencies of ours that other crates bring along in a second version, and which do.
-const SECOND_VERSIONS: [(&str, &str); 3] = [
+const SECOND_VERSIONS: [(&str, &str); 4] = [
     ("base64", "reqwest, and rcgen's PEM reader"),
     ("quinn-udp", "reqwest's HTTP/3, which is locked and not built"),
-    ("thiserror", "the ASN.1 of rtc-dtls"),
+    ("ringbuf", "neteq, which is only compared with"),
+    ("thiserror", "the ASN.1 of rtc-dtls, and neteq"),
 ];
 
 #[test]

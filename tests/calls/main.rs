@@ -1,8 +1,13 @@
 //! Whole calls: a bot, the calls API over HTTP, and media over real UDP, DTLS-SRTP and Opus, against the emulator.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod barge_in;
 mod hostile;
 mod incoming;
 mod life;
+mod player;
+mod redundancy;
+mod speakers;
 mod support;
+mod tones;
 mod without_media;

@@ -2,10 +2,12 @@
 
 use std::f64::consts::TAU;
 use std::sync::Arc;
+use std::time::Duration;
 
-use offhook::emulator::{Clip, EmulatorSettings, FarEndScript, Meeting, User};
-use offhook::media::{AudioSocketReceiver, AudioSocketSender, SampleRate};
+use offhook::emulator::{Clip, EmulatorSettings, FarEnd, FarEndScript, Meeting, User};
+use offhook::media::{AudioSocketReceiver, AudioSocketSender, RtpTime, SampleRate};
 use offhook::prelude::*;
+use offhook::signaling::model::JoinMeetingIdMeetingInfo;
 
 pub(crate) const FORMAT: AudioFormat = AudioFormat::Pcm16K;
 
@@ -34,6 +36,15 @@ impl Scene {
     pub(crate) async fn call(&self) -> BotCall {
         let media = MediaSessionSettings::default();
         let mut call = self.bot.call(NewCall::to_user("ada"), &media).await.unwrap();
+        call.established().await.unwrap();
+        call
+    }
+
+    /// Joins Ada's meeting, and waits until the call stands.
+    pub(crate) async fn join(&self, media: &MediaSessionSettings) -> BotCall {
+        let meeting = JoinMeetingIdMeetingInfo::with_passcode(MEETING.0, MEETING.1);
+        let mut call =
+            self.bot.call(NewCall::join_meeting(meeting, self.emulator.tenant_id()), media).await.unwrap();
         call.established().await.unwrap();
         call
     }
@@ -70,6 +81,18 @@ pub(crate) fn share_of_tone(samples: &[i16], hertz: f64) -> f64 {
     let spans = samples.chunks_exact(800);
     let count = spans.len() as f64;
     spans.map(loudness).sum::<f64>() / count / LOUDNESS
+}
+
+/// Waits until `far_end`, which keeps what it hears, has the speech before `end`.
+pub(crate) async fn has_heard_up_to(far_end: &FarEnd, end: RtpTime) {
+    loop {
+        let count = far_end.report().packets_received;
+        // The last packet may end within its 20 ms.
+        if far_end.packets().last().is_some_and(|last| end.since(last.sender_time) <= 960) {
+            return;
+        }
+        far_end.has_heard(Duration::from_millis(20) * (count as u32 + 1)).await;
+    }
 }
 
 /// Hears `seconds`.

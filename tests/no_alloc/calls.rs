@@ -79,21 +79,21 @@ fn the_innermost_call_of_a_known_crate_owns_the_allocation() {
             // Printed by the standard library, but for the outer calls.
             "   0: alloc\n             at ./tests/no_alloc/counting.rs:87:9\n\
              \x20  1: <alloc::raw_vec::RawVecInner>::grow_amortized\n\
-             \x20  2: rtc::peer_connection::handler::<impl rtc::peer_connection::RTCPeerConnection>::pump_reads\n\
-             \x20  3: handle_datagram\n             at ./crates/media/src/session/rtc.rs:287:36\n",
-            rtc("handle_datagram"),
+             \x20  2: rtc_ice::agent::agent_proto::<impl sansio::Protocol for rtc_ice::agent::Agent>::handle_read\n\
+             \x20  3: read\n             at ./crates/media/src/session/connection/ice.rs:105:36\n",
+            rtc("read"),
         ),
         (
             "   0: bytes::bytes_mut::BytesMut::reserve_inner\n\
-             \x20  1: send_audio\n             at ./crates/media/src/session/rtc.rs:342:23\n\
-             \x20  2: speak<offhook_media::session::rtc::RtcTransport>\n\
+             \x20  1: send_audio\n             at ./crates/media/src/session/connection/mod.rs:342:23\n\
+             \x20  2: speak<offhook_media::session::connection::Connection>\n\
              \x20            at ./crates/media/src/session/mod.rs:223:27\n",
             Owner::Ours,
         ),
         (
             // A call into `rtc` that was inlined into ours.
             "   0: poll<rtc::A>\n             at /home/registry/src/index/rtc-0.21.1/src/lib.rs:1:1\n\
-             \x20  1: <offhook_media::session::rtc::RtcTransport as offhook_media::T>::poll_transmit\n",
+             \x20  1: <offhook_media::session::connection::Connection as offhook_media::T>::poll_transmit\n",
             rtc("poll_transmit"),
         ),
         (

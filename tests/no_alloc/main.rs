@@ -6,7 +6,9 @@
 
 mod calls;
 mod counting;
+mod sending;
 mod stages;
+mod streams;
 mod whole_path;
 
 use offhook_media::{AudioFormat, AudioFrame, Sound};

@@ -7,8 +7,8 @@ use offhook_media::receive::{AudioPacket, AudioReceiver};
 use offhook_media::ring::{RingReader, RingWriter, frame_ring};
 use offhook_media::send::AudioSender;
 use offhook_media::{
-    AudioFormat, AudioFrame, AudioSocketSettings, JitterBufferSettings, MediaClock, MediaInstant,
-    MediaSourceId, OpusSettings, RtpTime, Ssrc,
+    ActiveSpeaker, AudioFormat, AudioFrame, AudioSocketSettings, JitterBufferSettings, MediaClock,
+    MediaInstant, MediaSourceId, OpusSettings, RtpTime, Ssrc,
 };
 
 use crate::counting::record;
@@ -28,7 +28,8 @@ const LARGEST: usize = 1_500;
 
 #[test]
 fn a_minute_of_frames_from_application_to_application_allocates_nothing_in_any_weather() {
-    for format in AudioFormat::ALL {
+    // At the others the codec does not run: a socket's ends resample.
+    for format in AudioFormat::ALL.into_iter().filter(|format| *format == format.codec_format()) {
         let mut line = Line::new(format);
         line.run(WARM_UP);
         let (heard, met) = (line.heard, line.met());
@@ -257,9 +258,12 @@ impl Network {
                 ssrc: flight.ssrc,
                 sequence_number: flight.sequence_number,
                 sender_time: flight.sender_time,
-                source: Some(MediaSourceId(tick % 3)),
+                speakers: [ActiveSpeaker { source: MediaSourceId(tick % 3), level: None }]
+                    .into_iter()
+                    .collect(),
                 arrival_time: now - Duration::from_micros(300),
                 payload: &flight.payload[..flight.len],
+                ..AudioPacket::default()
             });
         }
     }

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod compare;
+mod harness;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +44,7 @@ async fn call(script: FarEndScript) -> Scene {
     emulator.add_user("ada", User::new("Ada", script.keep_what_it_hears()));
     let bot = Bot::in_emulator(&emulator).start().await.unwrap();
     // Quality is the question here, not delay: a busy test machine that wakes the far end late must cost nothing.
-    let patient = JitterBufferSettings::default().target_delay(Duration::from_millis(300));
+    let patient = JitterBufferSettings::default().min_delay(Duration::from_millis(300));
     let media = MediaSessionSettings::default().audio(AudioSocketSettings::default().jitter(patient));
     let mut call = bot.call(NewCall::to_user("ada"), &media).await.unwrap();
     call.established().await.unwrap();
