@@ -16,8 +16,8 @@ use offhook::prelude::*;
 /// Play a file into a call.
 #[derive(Parser)]
 struct Arguments {
-    /// What to play: a WAV file of any rate
-    #[arg(long, value_name = "FILE.wav", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/announcement.wav"))]
+    /// What to play: a WAV, MP3, FLAC or Ogg Opus file of any rate
+    #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/announcement.wav"))]
     audio: PathBuf,
     /// Where to write what the other end heard (embedded emulator only)
     #[arg(long, value_name = "FILE.wav")]
@@ -31,7 +31,7 @@ async fn main() -> support::Outcome {
     let arguments = Arguments::parse();
     let unusable = |error: &dyn std::error::Error| format!("{}: {error}", arguments.audio.display());
     let file = File::open(&arguments.audio).map_err(|error| unusable(&error))?;
-    let sound = Sound::read_wav(file).map_err(|error| unusable(&error))?;
+    let sound = Sound::read(file).map_err(|error| unusable(&error))?;
     let (bot, emulator) = arguments.place.open(FarEndScript::new().keep_what_it_hears()).await?;
 
     let mut call =
