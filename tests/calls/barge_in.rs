@@ -62,12 +62,11 @@ async fn after_clear_the_far_end_gets_at_most_one_more_frame() {
             heard_of_it <= on_the_wire + 1,
             "{heard_of_it} heard, {on_the_wire} had left when it was cleared"
         );
-        assert!(
-            heard
-                .iter()
-                .all(|packet| packet.sender_time.since(rtp.end) < 0
-                    || packet.sender_time.since(next.start) >= 0)
-        );
+        // The sound falls to nothing in a packet of its own, with no sample of what was cleared in it.
+        let between = heard.iter().filter(|packet| {
+            packet.sender_time.since(rtp.end) >= 0 && packet.sender_time.since(next.start) < 0
+        });
+        assert!(between.count() <= 1, "the far end hears on after the clear");
     }
 }
 
