@@ -212,6 +212,10 @@ impl Network {
         self.last_time = sender_time;
         self.sequence_number = self.sequence_number.wrapping_add(1);
         self.large += u64::from(payload.len() > USUAL);
+        if tick % 250 == 33 {
+            // Code 3 with 48 frames of 20 ms: longer than any Opus packet (RFC 6716 section 3.2.5).
+            return self.fly(tick, tick, &[0b0100_1011, 48]);
+        }
         let arrives_at = match tick % 1_000 {
             // Nothing gets through for a while, and then all of it at once: above the ceiling, and below.
             100..135 => 135,
@@ -223,11 +227,6 @@ impl Network {
         self.fly(tick, arrives_at, payload);
         if self.random(100) < 3 {
             self.fly(tick, arrives_at + 1, payload);
-        }
-        if tick % 250 == 33 {
-            self.sequence_number = self.sequence_number.wrapping_add(1);
-            // Code 3 with 48 frames of 20 ms: longer than any Opus packet (RFC 6716 section 3.2.5).
-            self.fly(tick, tick, &[0b0100_1011, 48]);
         }
     }
 
