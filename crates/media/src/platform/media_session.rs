@@ -215,7 +215,7 @@ impl MediaSession {
     }
 
     /// The encoded audio socket, once: whoever takes it owns it. Only of a session that was made with
-    /// [`encoded`](AudioSocketSettings::encoded), which has no other.
+    /// [`encoded`](crate::AudioSocketSettings::encoded), which has no other.
     pub fn take_encoded_audio_socket(&mut self) -> Option<EncodedAudioSocket> {
         self.encoded.take()
     }
