@@ -64,11 +64,11 @@ pub enum MediaError {
         /// What does not fit.
         problem: String,
     },
-    /// The WebRTC core refused the peer's description.
+    /// The connection cannot be made of the peer's description.
     #[error("the peer's session description was refused: {0}")]
     Description(#[source] TransportError),
-    /// The WebRTC core could not be set up.
-    #[error("the WebRTC core failed: {0}")]
+    /// The connection could not be set up.
+    #[error("the connection could not be set up: {0}")]
     Core(#[source] TransportError),
     /// The codec could not be set up.
     #[error(transparent)]

@@ -117,7 +117,7 @@ impl MediaPlatform {
     /// [`accept_answer`](MediaSession::accept_answer).
     ///
     /// # Errors
-    /// When the platform is full, overloaded, being drained or shut down, a setting is out of its range, or the WebRTC core
+    /// When the platform is full, overloaded, being drained or shut down, a setting is out of its range, or the connection
     /// fails.
     pub fn create_session(&self, settings: &MediaSessionSettings) -> Result<MediaSession, MediaError> {
         MediaSession::offer(&self.engine, settings)

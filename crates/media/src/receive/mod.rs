@@ -3,6 +3,7 @@
 mod buffer;
 mod conceal;
 mod delay;
+mod packet;
 mod pcm;
 mod sequence;
 mod slab;
@@ -11,9 +12,9 @@ mod stretch;
 
 use std::sync::Arc;
 
-pub use buffer::AudioPacket;
 use buffer::{Insert, JitterBuffer, Next};
 use conceal::Concealment;
+pub use packet::AudioPacket;
 use pcm::{Pcm, Provenance};
 use stretch::{Likeness, Stretcher};
 

@@ -1,6 +1,6 @@
 //! The packets that wait: a slot for each by its place, and one ring of memory for their payloads.
 
-use super::buffer::AudioPacket;
+use super::packet::AudioPacket;
 use crate::audio::opus;
 use crate::rtp::{ActiveSpeakers, AudioLevel};
 use crate::time::{MediaInstant, RtpTime};

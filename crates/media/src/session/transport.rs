@@ -1,4 +1,4 @@
-//! What a session needs of a WebRTC core, so that another core could take the place of the one it has.
+//! What a session needs of its connection, so that another could take the place of the one it has.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -146,7 +146,7 @@ pub(crate) enum Dropped {
     TooLarge,
 }
 
-/// What the WebRTC core refused to do.
+/// What the connection could not do.
 #[derive(Debug, thiserror::Error)]
 #[error("{task}: {source}")]
 pub struct TransportError {

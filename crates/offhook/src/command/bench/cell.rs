@@ -16,7 +16,7 @@ use super::{Cell, Result, Scenario};
 const WARM_UP: Duration = Duration::from_secs(2);
 
 /// Why there is no such scenario yet.
-pub(crate) const NO_UNMIXED: &str = "the engine carries no unmixed streams yet";
+pub(crate) const NO_UNMIXED: &str = "the far ends of this command cannot send speakers' own streams yet";
 
 /// What has been counted until some moment.
 struct Mark {
