@@ -10,6 +10,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource};
 use symphonia::core::meta::MetadataOptions;
 
+use super::wav_head::GuardedWav;
 use super::{Blocks, MOST_CHANNELS, SoundError, checked_rate};
 use crate::units::SampleRate;
 
@@ -26,7 +27,7 @@ pub(super) struct Container {
 
 impl Container {
     pub(super) fn open(file: impl Read + Send + Sync + 'static) -> Result<Self, SoundError> {
-        let source = Box::new(ReadOnlySource::new(file));
+        let source = Box::new(ReadOnlySource::new(GuardedWav::new(file)));
         let stream = MediaSourceStream::new(source, MediaSourceStreamOptions::default());
         let probe = symphonia::default::get_probe();
         let format = probe
@@ -112,7 +113,10 @@ fn wrong(problem: &str) -> SoundError {
 fn refused(error: Error) -> SoundError {
     match error {
         // The library says so of a file that ends before it has understood it.
-        Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => SoundError::Io(error),
+        Error::IoError(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+            // What the guard in front of it has to say comes through it.
+            error.downcast().unwrap_or_else(SoundError::Io)
+        }
         error => SoundError::Format { problem: error.to_string() },
     }
 }

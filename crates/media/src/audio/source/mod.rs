@@ -6,6 +6,7 @@ mod ogg_opus;
 mod rate;
 mod reader;
 mod sound;
+mod wav_head;
 
 use std::time::Duration;
 

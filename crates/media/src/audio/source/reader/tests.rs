@@ -227,6 +227,27 @@ fn a_gap_between_pages_and_a_wrong_checksum_are_refused() {
     assert!(matches!(read_in_spans(&broken, SampleRate::HZ_48000, 100), Err(SoundError::OggOpus { .. })));
 }
 
+/// The library's reader multiplies them before it looks, in 16 bits; wherever the format stands, and behind any other chunk.
+#[test]
+fn more_channels_than_anybody_records_with_are_refused() {
+    let format = |channels: u16| {
+        [
+            &b"fmt \x10\0\0\0\x01\0"[..],
+            &channels.to_le_bytes(),
+            &[0x80, 0x3e, 0, 0, 0, 0x7d, 0, 0, 2, 0, 16, 0],
+        ]
+        .concat()
+    };
+    let odd_chunk = b"junk\x03\0\0\0abc\0";
+    for (before, channels) in [(&b""[..], 0x8001), (odd_chunk, 0x8001), (b"", 33)] {
+        let wav = [b"RIFF\0\x10\0\0WAVE", before, &format(channels), b"data\0\x08\0\0", &[0; 2048]].concat();
+        let refused = read_in_spans(&wav, SampleRate::HZ_16000, 100).unwrap_err();
+        assert!(refused.to_string().contains("channels"), "{channels}: {refused}");
+    }
+    let stereo = [b"RIFF\0\x10\0\0WAVE", &odd_chunk[..], &format(2), b"data\0\x08\0\0", &[0; 2048]].concat();
+    assert_eq!(read_in_spans(&stereo, SampleRate::HZ_16000, 100).unwrap().len(), 512);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
