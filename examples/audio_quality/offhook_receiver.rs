@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use offhook::media::receive::{AudioPacket, AudioReceiver};
-use offhook::media::{AudioFormat, JitterBufferSettings, MediaClock, MediaInstant, RtpTime, Ssrc};
+use offhook::media::{
+    AudioFormat, JitterBufferSettings, MediaClock, MediaInstant, RtpTime, SampleRate, Sound, Ssrc,
+};
 
 use crate::Outcome;
 use crate::report::{Delay, Heard, seconds};
@@ -13,6 +15,9 @@ use crate::traces::NamedTrace;
 /// How far ticks are from the packets of a clean path. A worker spreads its sessions over the 20 ms, so a packet waits for half a
 /// tick on average; this is that average.
 const PHASE: Duration = Duration::from_millis(10);
+
+/// What it hands over: at 48 kHz, as a browser does, and brought to the rate of the scores by the same resampler.
+const FORMAT: AudioFormat = AudioFormat::Pcm48K;
 
 /// Samples of the 48 kHz RTP clock in a packet.
 const RTP_TICKS: u32 = 960;
@@ -31,7 +36,7 @@ pub(crate) fn listen(speech: &Speech, traces: &[NamedTrace]) -> Outcome<Vec<Hear
 
 /// Plays one trace to a receiver with the default settings.
 fn hear(speech: &Speech, trace: &NamedTrace) -> Outcome<Heard> {
-    let mut receiver = AudioReceiver::new(AudioFormat::Pcm16K, JitterBufferSettings::default())?;
+    let mut receiver = AudioReceiver::new(FORMAT, JitterBufferSettings::default())?;
     let deliveries = trace.trace.deliveries();
     let mut waiting = deliveries.iter().peekable();
     let last = deliveries.last().map_or(Duration::ZERO, |(at, _)| *at);
@@ -66,8 +71,17 @@ fn hear(speech: &Speech, trace: &NamedTrace) -> Outcome<Heard> {
     let moved = counters.inserted_samples_for_deceleration + counters.removed_samples_for_acceleration;
     counted.read(&receiver);
     let total = samples.len().max(1) as f64;
-    // The sender never pauses: what is not from a packet is made up, whatever the receiver takes it for.
-    Ok(Heard { delay, concealed: 1.0 - counted.samples / total, stretched: moved as f64 / total, samples })
+    let concealed = counters.concealed_samples as f64 / total;
+    // The sender never pauses: what is not from a packet is made up, so the two counters must agree.
+    let in_no_packet = 1.0 - counted.samples / total;
+    if (concealed - in_no_packet).abs() > 1e-6 {
+        return Err(
+            format!("{}: {concealed} is concealed, and {in_no_packet} from no packet", trace.name).into()
+        );
+    }
+    let samples =
+        Sound::new(FORMAT.sample_rate(), samples).resampled(SampleRate::HZ_16000)?.samples().to_vec();
+    Ok(Heard { delay, concealed, stretched: moved as f64 / total, samples })
 }
 
 /// How long samples from packets were held, in seconds summed over samples, and how many they were.

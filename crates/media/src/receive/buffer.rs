@@ -4,10 +4,14 @@
 
 // Long because what comes in and what is played turn on the same few places and times.
 
+mod outcome;
+
+pub(super) use outcome::{Fates, Insert, Next};
+
 use super::delay::{self, DelayManager};
 use super::packet::AudioPacket;
 use super::sequence::{Extended, SequenceExtender};
-use super::slab::{SLOTS, Slab, Slot};
+use super::slab::{SLOTS, Slab};
 use crate::audio::opus::{self, RTP_CLOCK};
 use crate::red;
 use crate::rtp::Encoding;
@@ -27,35 +31,9 @@ const LONGEST_PAUSE: i64 = RTP_CLOCK as i64;
 /// The shortest that libopus conceals, and the shortest Opus frame: 2.5 ms.
 const SHORTEST: i64 = 120;
 
-/// How far from the target the delay may be before it is brought there: a joint is worth more than that.
-const SLACK: i64 = TICK / 2;
-
-/// What became of a packet that was put in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Insert {
-    Kept,
-    /// It makes the stream begin anew.
-    Restarted,
-    /// Too late, doubled, too large or from nowhere.
-    Discarded,
-}
-
-/// What to play now.
-#[derive(Debug)]
-pub(crate) enum Next<'a> {
-    /// Nothing has come yet: the timeline has not begun, or the stream pauses.
-    Nothing,
-    /// This packet is due. Its sound does not follow from what was played before when `breaks`.
-    Packet { slot: &'a Slot, payload: &'a [u8], breaks: bool },
-    /// The packet that is due was lost or is late, and `next` holds a copy of it, this long.
-    Recovered { next: &'a [u8], slot: &'a Slot, ticks: i64 },
-    /// The packet that is due was lost: this much is missing.
-    Lost { ticks: i64 },
-    /// The packet that is due has not come yet: it may be late.
-    Late,
-    /// The speaker is silent and says so (DTX), or the sender's clock jumped ahead: not yet the time for more.
-    Pause,
-}
+/// So much less delay than the target is put up with where a loss ends: what follows it then comes sooner, and
+/// stretching brings the delay back. A guess at what was said is heard sooner than a voice that is a little slower.
+pub(super) const LEEWAY: i64 = TICK;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Play {
@@ -67,17 +45,6 @@ enum Play {
     Running,
 }
 
-/// What has happened to packets since it was last asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fates {
-    /// Given up: never came, or came too late.
-    pub(crate) lost: u64,
-    /// Came and was not played.
-    pub(crate) discarded: u64,
-    /// Held a copy of another packet.
-    pub(crate) with_copies: u64,
-}
-
 /// Reorders, waits, and says what is lost.
 pub(crate) struct JitterBuffer {
     slab: Slab,
@@ -86,6 +53,8 @@ pub(crate) struct JitterBuffer {
     /// The last sender time, as it came and unwrapped.
     sender_clock: Option<(RtpTime, i64)>,
     play: Play,
+    /// Packets of this stream have been played.
+    has_played: bool,
     /// Due next. Everything below has been played or given up.
     place: u64,
     /// The sender's clock at what is due next, which need not be where a packet begins.
@@ -114,6 +83,7 @@ impl JitterBuffer {
             ssrc: None,
             sender_clock: None,
             play: Play::Idle,
+            has_played: false,
             place: 0,
             time: 0,
             made_up: 0,
@@ -213,10 +183,10 @@ impl JitterBuffer {
         }
         // A packet a whole slab ahead takes the slot of one that is long overdue; that one then counts as lost.
         let floor = (place + 1).saturating_sub(SLOTS as u64);
-        if self.play == Play::Running && floor > self.place {
+        if self.has_played && floor > self.place {
             self.fates.lost += floor - self.place;
             self.time += (floor - self.place) as i64 * self.packet_ticks;
-            self.breaks = true;
+            self.breaks |= self.play == Play::Running;
         }
         self.place = self.place.max(floor);
         self.slab.put(place, time, false, packet);
@@ -260,6 +230,7 @@ impl JitterBuffer {
         self.sender_clock = None;
         self.came = [0; SLOTS];
         (self.place, self.time, self.made_up, self.dtx, self.breaks) = (0, 0, 0, false, true);
+        self.has_played = false;
         self.delay.restart();
     }
 
@@ -279,7 +250,7 @@ impl JitterBuffer {
     /// Whether the packet that is due is there.
     pub(crate) fn is_due_here(&self) -> bool {
         self.play == Play::Running
-            && self.slab.get(self.place).is_some_and(|slot| (slot.time - self.time).abs() < SLACK)
+            && self.slab.get(self.place).is_some_and(|slot| (slot.time - self.time).abs() < TICK / 2)
     }
 
     /// Says what to play next, behind `waiting` RTP ticks of sound that are decoded, and moves on past it. A packet
@@ -291,10 +262,15 @@ impl JitterBuffer {
                 self.play = Play::Idle;
                 return Next::Nothing;
             };
-            if !self.is_time_for(time) {
+            let leeway = if self.has_played { LEEWAY } else { 0 };
+            if !self.is_time_for(time - leeway) {
                 return Next::Nothing;
             }
-            self.play = Play::Running;
+            if self.has_played && place > self.place {
+                self.fates.lost += place - self.place;
+                self.delay.made_up();
+            }
+            (self.play, self.has_played) = (Play::Running, true);
             (self.place, self.time, self.made_up) = (place, time, 0);
         }
         if self.play == Play::Idle {
@@ -327,6 +303,7 @@ impl JitterBuffer {
 
     /// The packet that is due is here.
     fn take(&mut self) -> Next<'_> {
+        let breaks = self.breaks();
         let Some((slot, payload)) = self.slab.take(self.place) else { return Next::Nothing };
         self.dtx = payload.len() <= opus::DTX_PAYLOAD_LEN;
         let samples = opus::packet_samples(payload, SampleRate::HZ_48000).unwrap_or(0);
@@ -336,9 +313,16 @@ impl JitterBuffer {
         self.fates.lost += u64::from(slot.is_copy);
         self.time = slot.time + self.packet_ticks;
         self.place += 1;
-        let breaks = std::mem::take(&mut self.breaks) || self.made_up > 0;
-        self.made_up = 0;
         Next::Packet { slot, payload, breaks }
+    }
+
+    /// Whether what is played now does not follow from what was played before: it has been waited for, or time jumped.
+    fn breaks(&mut self) -> bool {
+        let waited = std::mem::take(&mut self.made_up) > 0;
+        if waited {
+            self.delay.made_up();
+        }
+        std::mem::take(&mut self.breaks) || waited
     }
 
     fn missing(&mut self, waiting: i64) -> Next<'_> {
@@ -363,21 +347,22 @@ impl JitterBuffer {
         self.time += already;
         let missing = (span - copy - already) / SHORTEST * SHORTEST;
         if missing > 0 {
-            if self.excess(waiting).is_some_and(|excess| excess < -SLACK) {
+            if self.excess(waiting).is_some_and(|excess| excess < -LEEWAY) {
                 return self.wait();
             }
+            self.delay.made_up();
             let ticks = missing.min(self.packet_ticks);
             self.time += ticks;
-            return Next::Lost { ticks };
+            return Next::Lost { ticks, ends: missing - ticks < SHORTEST };
         }
         self.fates.lost += next - self.place;
         (self.place, self.time) = (next, time);
         if copy < SHORTEST {
             return self.take();
         }
-        self.breaks |= std::mem::take(&mut self.made_up) > 0;
+        let breaks = self.breaks();
         match self.slab.peek(next) {
-            Some((slot, next)) => Next::Recovered { next, slot, ticks: copy / SHORTEST * SHORTEST },
+            Some((slot, next)) => Next::Recovered { next, slot, ticks: copy / SHORTEST * SHORTEST, breaks },
             None => Next::Late,
         }
     }

@@ -72,11 +72,16 @@ impl Concealment {
         }
     }
 
+    /// Lets what was played fade into `silence`, where [`go_on`](Self::go_on) has just been told.
+    pub(super) fn fade_out(&mut self, silence: &mut [i16]) {
+        if std::mem::take(&mut self.has_tail) {
+            join(&self.tail[..self.joint], silence);
+        }
+    }
+
     /// Speech is back, and what was played fades into it where the two do not follow from each other.
     pub(super) fn end(&mut self, speech: &mut [i16]) {
-        if std::mem::take(&mut self.has_tail) {
-            join(&self.tail[..self.joint], speech);
-        }
+        self.fade_out(speech);
         self.run = 0;
     }
 }

@@ -5,17 +5,17 @@ mod conceal;
 mod delay;
 mod packet;
 mod pcm;
-mod sequence;
+pub(crate) mod sequence;
 mod slab;
 pub(crate) mod speakers;
 mod stretch;
 
 use std::sync::Arc;
 
-use buffer::{Insert, JitterBuffer, Next};
+use buffer::{Insert, JitterBuffer, LEEWAY, Next};
 use conceal::Concealment;
 pub use packet::AudioPacket;
-use pcm::{Pcm, Provenance};
+use pcm::{MadeUp, Pcm, Provenance};
 use stretch::{Likeness, Stretcher};
 
 use crate::audio::opus::{OpusDecoder, OpusError, RTP_CLOCK};
@@ -28,6 +28,9 @@ use crate::units::SampleRate;
 
 /// Ticks from one joint to the next: more often, and the speed of speech is heard to change.
 const TICKS_BETWEEN_JOINTS: u32 = 3;
+
+/// The delay may be so much of its target away from it: moving it each time that the target moves would be heard.
+const BAND: i64 = 8;
 
 /// A delay so much over its target is brought down as fast as can be: 100 ms, in RTP ticks.
 const HURRY: i64 = RTP_CLOCK as i64 / 10;
@@ -43,6 +46,8 @@ pub struct AudioReceiver {
     stretcher: Stretcher,
     /// Ticks to go until the delay may be moved again.
     rest: u32,
+    /// A loss has been made up for to its end, and what follows is decoded with it, so that the two can be joined.
+    loss_ends: bool,
     pcm: Pcm,
     frame: AudioFrame,
     /// Where the next frame stands on the timeline; `None` until it has begun.
@@ -72,6 +77,7 @@ impl AudioReceiver {
             concealment: Concealment::new(rate),
             stretcher: Stretcher::new(rate),
             rest: 0,
+            loss_ends: false,
             pcm: Pcm::new(rate, format.samples_per_frame()),
             frame: AudioFrame::silent(format, MediaInstant::ZERO),
             position: None,
@@ -127,7 +133,7 @@ impl AudioReceiver {
 
     /// Decodes until there is a frame; `false` while the timeline has not begun.
     fn fill(&mut self) -> bool {
-        while self.pcm.len() < self.frame.samples().len() {
+        while self.pcm.len() < self.frame.samples().len() || self.loss_ends {
             if !self.decode_next() {
                 return false;
             }
@@ -143,6 +149,8 @@ impl AudioReceiver {
         let made_up = |origin| Provenance { origin, ..Provenance::default() };
         let waiting = self.pcm.rtp_ticks();
         let room = self.pcm.room();
+        let concealing = self.concealment.is_under_way();
+        self.loss_ends = false;
         match self.buffer.next(waiting) {
             Next::Nothing if self.position.is_none() => return false,
             Next::Nothing => self.be_silent(),
@@ -154,24 +162,35 @@ impl AudioReceiver {
                 self.pcm.append(made_up(FrameOrigin::Silence), tick);
             }
             Next::Late => self.conceal(tick),
-            Next::Lost { ticks } => self.conceal(in_samples(ticks)),
-            Next::Recovered { next, slot, ticks } => {
+            Next::Lost { ticks, ends } => {
+                self.conceal(in_samples(ticks));
+                self.loss_ends = ends;
+            }
+            Next::Recovered { next, slot, ticks, breaks } => {
                 let of = Provenance {
                     origin: FrameOrigin::Recovered,
+                    made_up: MadeUp::Nothing,
                     speakers: slot.speakers,
                     level: slot.level,
                     sender_time: Some(RtpTime(slot.sender_time.0.wrapping_sub(ticks as u32))),
                     wire_in: Some(slot.arrival_time),
                 };
+                if breaks || self.concealment.is_over() {
+                    self.concealment.go_on(|tail| self.decoder.conceal(tail));
+                }
                 let room = &mut room[..in_samples(ticks)];
                 let samples = self.decoder.recover(next, room).unwrap_or(0);
                 self.concealment.end(&mut room[..samples]);
                 self.pcm.append(of, samples);
+                if concealing && !breaks {
+                    self.shorten_loss();
+                }
             }
             Next::Packet { slot, payload, breaks } => {
                 let origin = if slot.is_copy { FrameOrigin::Recovered } else { FrameOrigin::Media };
                 let of = Provenance {
                     origin,
+                    made_up: MadeUp::Nothing,
                     speakers: slot.speakers,
                     level: slot.level,
                     sender_time: Some(slot.sender_time),
@@ -184,6 +203,9 @@ impl AudioReceiver {
                     Some(samples @ 1..) => {
                         self.concealment.end(&mut room[..samples]);
                         self.pcm.append(of, samples);
+                        if concealing && !breaks {
+                            self.shorten_loss();
+                        }
                     }
                     _ => {
                         self.stats.counters.decode_errors.add(1);
@@ -195,31 +217,36 @@ impl AudioReceiver {
         true
     }
 
+    /// Leaves out what the delay can spare of a loss that is over, and joins what came before and after to each other.
+    fn shorten_loss(&mut self) {
+        let Some(excess) = self.buffer.excess(self.pcm.rtp_ticks()) else { return };
+        self.pcm.join(&self.stretcher, samples_of(self.frame.format().sample_rate(), excess + LEEWAY));
+    }
+
     /// Makes up `samples`.
     fn conceal(&mut self, samples: usize) {
         let counters = &self.stats.counters;
         counters.concealment_events.add(u64::from(!self.concealment.is_under_way()));
-        counters.concealed_samples.add(samples as u64);
+        let made_up = if self.concealment.is_over() { MadeUp::Silence } else { MadeUp::Guess };
         let room = &mut self.pcm.room()[..samples];
-        if self.concealment.is_over() {
-            counters.silent_concealed_samples.add(samples as u64);
-            room.fill(0);
-        } else if self.decoder.conceal(room).is_none() {
+        if made_up == MadeUp::Silence || self.decoder.conceal(room).is_none() {
             room.fill(0);
         }
         self.concealment.shape(room);
-        self.pcm.append(Provenance { origin: FrameOrigin::Concealed, ..Provenance::default() }, samples);
+        let of = Provenance { origin: FrameOrigin::Concealed, made_up, ..Provenance::default() };
+        self.pcm.append(of, samples);
     }
 
     /// Says nothing for a tick: the stream has stopped.
     fn be_silent(&mut self) {
         let tick = self.frame.samples().len();
-        self.stats.counters.concealed_samples.add(tick as u64);
-        self.stats.counters.silent_concealed_samples.add(tick as u64);
         let room = &mut self.pcm.room()[..tick];
         room.fill(0);
+        self.concealment.fade_out(room);
         self.concealment.shape(room);
-        self.pcm.append(Provenance { origin: FrameOrigin::Silence, ..Provenance::default() }, tick);
+        let of =
+            Provenance { origin: FrameOrigin::Silence, made_up: MadeUp::Silence, ..Provenance::default() };
+        self.pcm.append(of, tick);
     }
 
     /// Brings the delay nearer to its target by a pitch period, where nobody hears it.
@@ -231,7 +258,8 @@ impl AudioReceiver {
         }
         let tick = self.frame.samples().len();
         let (hurry, wanted) = (excess > HURRY, samples_of(self.frame.format().sample_rate(), excess.abs()));
-        if wanted < self.stretcher.shortest() || self.rest > 0 && !hurry {
+        let near = excess.abs() < self.buffer.delay.target() / BAND;
+        if near || wanted < self.stretcher.shortest() || self.rest > 0 && !hurry {
             return;
         }
         let likeness = if hurry { Likeness::HURRIED } else { Likeness::UNHEARD };
@@ -272,6 +300,12 @@ impl AudioReceiver {
             first.get_or_insert(*of);
             if samples > most.0 {
                 most = (samples, of.origin);
+            }
+            if of.made_up != MadeUp::Nothing {
+                stats.counters.concealed_samples.add(samples as u64);
+            }
+            if of.made_up == MadeUp::Silence {
+                stats.counters.silent_concealed_samples.add(samples as u64);
             }
             if let Some(wire_in) = of.wire_in {
                 let held = now.since(wire_in).as_nanos() as u64;

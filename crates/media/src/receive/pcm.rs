@@ -15,15 +15,34 @@ const HISTORY: Duration = Duration::from_millis(15);
 /// Pieces that can wait: a frame's rest, and as many packets of 2.5 ms as the longest packet could hold.
 const PIECES: usize = 64;
 
+/// What samples are that came in no packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum MadeUp {
+    /// They came in one, or the sender was silent.
+    #[default]
+    Nothing,
+    /// A guess at what was said.
+    Guess,
+    /// Silence, where a guess has gone on for long enough.
+    Silence,
+}
+
 /// Where samples came from.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Provenance {
     pub(super) origin: FrameOrigin,
+    pub(super) made_up: MadeUp,
     pub(super) speakers: ActiveSpeakers,
     pub(super) level: Option<AudioLevel>,
     /// The sender's time of the first of them.
     pub(super) sender_time: Option<RtpTime>,
     pub(super) wire_in: Option<MediaInstant>,
+}
+
+impl Provenance {
+    fn is_guess(&self) -> bool {
+        self.made_up == MadeUp::Guess
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,12 +95,14 @@ impl Pcm {
 
     /// Takes over the first `samples` of the room.
     pub(super) fn append(&mut self, of: Provenance, samples: usize) {
-        if self.count == PIECES {
-            // Only packets of 2.5 ms by the dozen could do this. The newest piece then speaks for those behind it.
-            self.pieces[PIECES - 1].samples += samples;
-        } else {
-            self.pieces[self.count] = Piece { of, samples };
-            self.count += 1;
+        // Only packets of 2.5 ms by the dozen could fill all places. The newest piece then speaks for those behind it.
+        let is_full = self.count == PIECES;
+        match self.pieces[..self.count].last_mut() {
+            Some(last) if is_full || of.is_guess() && last.of.is_guess() => last.samples += samples,
+            _ => {
+                self.pieces[self.count] = Piece { of, samples };
+                self.count += 1;
+            }
         }
         self.waiting += samples;
     }
@@ -117,6 +138,24 @@ impl Pcm {
         self.waiting += added;
         self.pieces[0].samples += added;
         Some(added)
+    }
+
+    /// Leaves out up to `most` samples of what was made up just before the last piece, so that this follows from it.
+    pub(super) fn join(&mut self, with: &Stretcher, most: usize) {
+        let [.., before, last] = &mut self.pieces[..self.count] else { return };
+        if before.of.made_up == MadeUp::Nothing {
+            return;
+        }
+        let (joint, end) = (self.history + self.waiting - last.samples, self.history + self.waiting);
+        let Some(left_out) = with.join(&mut self.samples[..end], joint, most.min(before.samples)) else {
+            return;
+        };
+        before.samples -= left_out;
+        self.waiting -= left_out;
+        if before.samples == 0 {
+            *before = *last;
+            self.count -= 1;
+        }
     }
 
     fn forget(&mut self, mut samples: usize, piece: &mut impl FnMut(&Provenance, usize)) {

@@ -17,8 +17,11 @@ const COMPARED: Duration = Duration::from_millis(10);
 /// The coarse search looks at this rate: enough for a pitch, and an eighth of the work at 48 kHz twice over.
 const COARSE_RATE: u32 = 8_000;
 
-/// Room for the coarse copy: the longest lag twice over, at [`COARSE_RATE`].
-const COARSE_LEN: usize = 256;
+/// The most of a loss that is left out.
+const LONGEST_CUT: Duration = Duration::from_millis(20);
+
+/// Room for the coarse copy: the longest of the above twice over, at [`COARSE_RATE`].
+const COARSE_LEN: usize = 320;
 
 /// Root mean square under which a signal is background, in which any joint passes: -50 dBFS.
 const QUIET_RMS: f32 = 100.0;
@@ -32,6 +35,8 @@ impl Likeness {
     pub(crate) const UNHEARD: Self = Self(0.9);
     /// For a delay far from where it should be: better a joint that an attentive listener hears than more delay.
     pub(crate) const HURRIED: Self = Self(0.5);
+    /// Where there is a joint already, and any is better.
+    pub(crate) const ANY: Self = Self(-1.0);
 }
 
 /// Stretches signals of one rate.
@@ -39,6 +44,7 @@ impl Likeness {
 pub(crate) struct Stretcher {
     shortest: usize,
     longest: usize,
+    longest_cut: usize,
     compared: usize,
     /// Samples of the signal that make one of the coarse copy.
     step: usize,
@@ -51,6 +57,7 @@ impl Stretcher {
         Self {
             shortest: samples(*LAGS.start()),
             longest: samples(*LAGS.end()),
+            longest_cut: samples(LONGEST_CUT),
             compared: samples(COMPARED),
             step,
         }
@@ -103,20 +110,37 @@ impl Stretcher {
         Some(lag)
     }
 
+    /// Leaves out up to `most` samples before `joint`, where two signals meet, and moves what follows there: by how much
+    /// it resembles what is then before it the most. Returns how many samples were left out, by which the end of the
+    /// slice is stale; `None` when they are too few.
+    pub(crate) fn join(&self, signal: &mut [i16], joint: usize, most: usize) -> Option<usize> {
+        let most = most.min(self.longest_cut).min(joint).min(signal.len() - joint);
+        let overlap = self.shortest;
+        // No more is compared than what the shortest lag leaves out: beyond, what follows would be compared with itself.
+        let places = |lag: usize| (most, most - lag);
+        let lag = self.search(&signal[joint - most..], most, overlap, Likeness::ANY, places)?;
+        for at in 0..overlap {
+            signal[joint + at] = fade(signal[joint - lag + at], signal[joint + at], at, overlap);
+        }
+        signal.copy_within(joint.., joint - lag);
+        Some(lag)
+    }
+
     /// The lag at which the front of `signal` resembles what follows.
     fn lag(&self, signal: &[i16], most: usize, likeness: Likeness) -> Option<usize> {
-        self.search(signal, most, likeness, |lag| (0, lag))
+        self.search(signal, most, self.compared, likeness, |lag| (0, lag))
     }
 
     /// The lag at which `signal[most..]` resembles what came before it.
     fn lag_back(&self, signal: &[i16], most: usize, likeness: Likeness) -> Option<usize> {
-        self.search(signal, most, likeness, |lag| (most, most - lag))
+        self.search(signal, most, self.compared, likeness, |lag| (most, most - lag))
     }
 
     fn search(
         &self,
         signal: &[i16],
         most: usize,
+        compared: usize,
         likeness: Likeness,
         places: impl Fn(usize) -> (usize, usize),
     ) -> Option<usize> {
@@ -127,7 +151,7 @@ impl Stretcher {
         if is_quiet(signal) {
             return Some(most);
         }
-        let compared = self.compared.min(signal.len() - most);
+        let compared = compared.min(signal.len() - most);
         let mut coarse = [0.0; COARSE_LEN];
         let blocks = signal.chunks_exact(self.step);
         let len = blocks.len().min(COARSE_LEN);

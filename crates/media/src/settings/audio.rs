@@ -18,6 +18,7 @@ pub struct AudioSocketSettings {
     pub(crate) redundancy: Redundancy,
     pub(crate) low_water: Duration,
     pub(crate) unmixed: u8,
+    pub(crate) sends_unmixed: u8,
     pub(crate) mix: MixSource,
     pub(crate) voice_activity: Option<VoiceActivitySettings>,
 }
@@ -35,6 +36,7 @@ impl Default for AudioSocketSettings {
             redundancy: Redundancy::default(),
             low_water: Duration::from_secs(1),
             unmixed: 0,
+            sends_unmixed: 0,
             mix: MixSource::FarEnd,
             voice_activity: None,
         }
@@ -120,6 +122,16 @@ impl AudioSocketSettings {
     #[must_use]
     pub fn unmixed(mut self, speakers: u8) -> Self {
         self.unmixed = speakers;
+        self
+    }
+
+    /// How many speakers an answer sends on streams of their own, as far as the offer asks for them. Default 0; at most 10. For an end
+    /// that mixes, with [`encoded`](Self::encoded) audio only: their senders are
+    /// [`EncodedAudioSocket::take_speakers`](crate::EncodedAudioSocket::take_speakers). Each costs a
+    /// [`send_queue`](Self::send_queue). An offer sends none.
+    #[must_use]
+    pub fn sends_unmixed(mut self, speakers: u8) -> Self {
+        self.sends_unmixed = speakers;
         self
     }
 

@@ -99,9 +99,9 @@ fn what_was_made_up_while_it_might_be_late_counts_once_it_is_lost() {
 }
 
 #[test]
-fn a_sender_that_stops_becomes_a_pause_and_starts_again_with_the_same_delay() {
+fn a_sender_that_stops_becomes_a_pause_and_is_heard_again_with_at_most_a_tick_less_delay() {
     let arrivals = [(0, 0), (20, 20), (21, 21), (22, 22)];
-    assert_eq!(play(&mut buffer(), &speech(false), &arrivals, 24), "--Pllllllllll---------PP");
+    assert_eq!(play(&mut buffer(), &speech(false), &arrivals, 24), "--Pllllllllll--------PPP");
 }
 
 #[test]
