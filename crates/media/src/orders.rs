@@ -4,19 +4,9 @@
 //! locked after [`order_ring`] returns; what an order owns is freed by the media thread only if nobody else holds it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
 
-use ringbuf::traits::{Consumer, Observer, Producer};
-use ringbuf::{Cons, HeapRb, Prod};
-
-/// As in `ring.rs`: the ends that read the other side's index at each call.
-type In<T> = Prod<Arc<HeapRb<T>>>;
-type Out<T> = Cons<Arc<HeapRb<T>>>;
-
-fn ring<T>(capacity: usize) -> (In<T>, Out<T>) {
-    let ring = Arc::new(HeapRb::new(capacity));
-    (Prod::new(Arc::clone(&ring)), Cons::new(ring))
-}
+use crate::sync::Ordering::{Acquire, Release};
+use crate::sync::{AtomicBool, Consumer, Observer, Producer, RingIn, RingOut, ring};
 
 /// Makes the two ends for `capacity` orders that are not answered yet.
 ///
@@ -33,8 +23,8 @@ pub(crate) fn order_ring<O, A>(capacity: usize) -> (OrderWriter<O, A>, OrderRead
 
 /// The end that gives orders.
 pub(crate) struct OrderWriter<O, A> {
-    orders: In<O>,
-    answers: Out<A>,
+    orders: RingIn<O>,
+    answers: RingOut<A>,
     /// Orders whose answer was not read yet.
     open: usize,
     closed: Arc<AtomicBool>,
@@ -59,6 +49,14 @@ impl<O, A> OrderWriter<O, A> {
         Some(answer)
     }
 
+    /// Gives `each` the answers that have come, oldest first; returns whether no more can come.
+    pub(crate) fn read_answers(&mut self, each: impl FnMut(A)) -> bool {
+        // Asked first: what is answered before the end is still read.
+        let closed = self.is_closed();
+        std::iter::from_fn(|| self.next_answer()).for_each(each);
+        closed
+    }
+
     /// How many orders can be given now.
     pub(crate) fn room(&self) -> usize {
         self.orders.capacity().get() - self.open
@@ -72,8 +70,8 @@ impl<O, A> OrderWriter<O, A> {
 
 /// The end that does what is ordered.
 pub(crate) struct OrderReader<O, A> {
-    orders: Out<O>,
-    answers: In<A>,
+    orders: RingOut<O>,
+    answers: RingIn<A>,
     closed: Arc<AtomicBool>,
 }
 
@@ -103,35 +101,5 @@ impl<O, A> OrderReader<O, A> {
 impl<O, A> Drop for OrderReader<O, A> {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_order_keeps_its_place_until_its_answer_is_read() {
-        let (mut writer, mut reader) = order_ring::<u8, u16>(2);
-        assert!(writer.give(1) && writer.give(2));
-        assert!(!writer.give(3), "two wait");
-        assert_eq!((reader.take(), reader.queued()), (Some(1), 1));
-        assert!(!writer.give(3), "the first is not answered");
-        reader.answer(10);
-        assert!(!writer.give(3), "the answer was not read");
-        assert_eq!(writer.next_answer(), Some(10));
-        assert!(writer.give(3));
-        assert_eq!((writer.room(), writer.next_answer()), (0, None));
-    }
-
-    #[test]
-    fn an_end_that_is_gone_takes_no_more_and_its_answers_stay() {
-        let (mut writer, mut reader) = order_ring::<u8, u16>(2);
-        writer.give(1);
-        reader.take();
-        reader.answer(10);
-        drop(reader);
-        assert!(writer.is_closed());
-        assert_eq!(writer.next_answer(), Some(10));
     }
 }

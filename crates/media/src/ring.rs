@@ -3,20 +3,7 @@
 //! A ring of `capacity` frames owns one box more: it may be lent to the reader while the queue is full. Nothing is
 //! allocated, freed or locked after [`frame_ring`] returns.
 
-use std::sync::Arc;
-
-use ringbuf::traits::{Consumer, Observer, Producer};
-use ringbuf::{Cons, HeapRb, Prod};
-
-/// The ends that read the other side's index at each call. The caching ends answer `is_full` from memory, which keeps
-/// a ring full that no longer is; at 50 frames a second there is nothing to gain from them.
-type In<T> = Prod<Arc<HeapRb<Box<T>>>>;
-type Out<T> = Cons<Arc<HeapRb<Box<T>>>>;
-
-fn ring<T>(capacity: usize) -> (In<T>, Out<T>) {
-    let ring = Arc::new(HeapRb::new(capacity));
-    (Prod::new(Arc::clone(&ring)), Cons::new(ring))
-}
+use crate::sync::{Consumer, Observer, Producer, RingIn, RingOut, ring};
 
 /// Makes a ring for `capacity` frames, each made by `make`.
 ///
@@ -35,8 +22,8 @@ pub fn frame_ring<T>(capacity: usize, make: impl FnMut() -> T) -> (RingWriter<T>
 
 /// The end that fills frames.
 pub struct RingWriter<T> {
-    full: In<T>,
-    free: Out<T>,
+    full: RingIn<Box<T>>,
+    free: RingOut<Box<T>>,
 }
 
 impl<T> RingWriter<T> {
@@ -65,8 +52,8 @@ impl<T> RingWriter<T> {
 
 /// The end that reads frames.
 pub struct RingReader<T> {
-    full: Out<T>,
-    free: In<T>,
+    full: RingOut<Box<T>>,
+    free: RingIn<Box<T>>,
     lent: Option<Box<T>>,
 }
 
@@ -94,73 +81,5 @@ impl<T> RingReader<T> {
     /// Frames that wait to be read.
     pub fn queued(&self) -> usize {
         self.full.occupied_len()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    #[test]
-    fn a_full_ring_refuses_and_keeps_what_it_has() {
-        let (mut writer, mut reader) = frame_ring(2, || 0);
-        assert!(writer.write(|frame| *frame = 1));
-        assert!(writer.write(|frame| *frame = 2));
-        assert!(!writer.write(|_| unreachable!("a full ring does not ask for a frame")));
-        assert_eq!(reader.read().copied(), Some(1));
-        assert!(writer.write(|frame| *frame = 3), "one was read, so one fits");
-        assert_eq!(reader.read().copied(), Some(2));
-        assert_eq!(reader.read().copied(), Some(3));
-        assert_eq!(reader.read(), None);
-    }
-
-    #[test]
-    fn frames_cross_threads_in_order() {
-        let (mut writer, mut reader) = frame_ring(4, || 0_u32);
-        let producer = std::thread::scope(|scope| {
-            scope.spawn(move || {
-                for value in 0..10_000 {
-                    while !writer.write(|frame| *frame = value) {
-                        std::thread::yield_now();
-                    }
-                }
-            });
-            let mut expected = 0;
-            while expected < 10_000 {
-                match reader.read() {
-                    Some(value) => {
-                        assert_eq!(*value, expected);
-                        expected += 1;
-                    }
-                    None => std::thread::yield_now(),
-                }
-            }
-            expected
-        });
-        assert_eq!(producer, 10_000);
-    }
-
-    proptest! {
-        /// Any order of writes and reads behaves like a bounded queue.
-        #[test]
-        fn it_is_a_bounded_queue(capacity in 1_usize..5, steps in proptest::collection::vec(any::<bool>(), 0..200)) {
-            let (mut writer, mut reader) = frame_ring(capacity, || usize::MAX);
-            let mut model = VecDeque::new();
-            for (value, write) in steps.into_iter().enumerate() {
-                if write {
-                    let fits = model.len() < capacity;
-                    prop_assert_eq!(writer.write(|frame| *frame = value), fits);
-                    if fits { model.push_back(value); }
-                } else {
-                    prop_assert_eq!(reader.read().copied(), model.pop_front());
-                }
-                prop_assert_eq!(reader.queued(), model.len());
-                prop_assert_eq!(writer.vacant(), capacity - model.len());
-            }
-        }
     }
 }

@@ -96,18 +96,16 @@ where
     pub(crate) fn settle(&self) {
         let (answered, waiting) = {
             let mut inner = self.lock();
-            // Read first: what is answered before the end is still told.
-            let closed = inner.writer.is_closed();
+            let Inner { writer, open, waiting } = &mut *inner;
             let mut answered = Vec::new();
-            while let Some(answer) = inner.writer.next_answer() {
-                answered.extend(inner.open.pop_front().map(|order| (order, Some(answer))));
-            }
+            let closed = writer.read_answers(|answer| {
+                answered.extend(open.pop_front().map(|order| (order, Some(answer))));
+            });
             if closed {
                 // What came too late to be answered has its senders dropped, which says so.
-                answered.extend(inner.open.drain(..).map(|order| (order, None)));
+                answered.extend(open.drain(..).map(|order| (order, None)));
             }
-            let waiting =
-                if answered.is_empty() && !closed { Vec::new() } else { std::mem::take(&mut inner.waiting) };
+            let waiting = if answered.is_empty() && !closed { Vec::new() } else { std::mem::take(waiting) };
             (answered, waiting)
         };
         // Not under the lock: who is woken may come here at once.

@@ -6,6 +6,7 @@
 
 use std::task::{Context, Poll, Waker};
 
+use super::state::SharedState;
 use crate::sync::{AtomicBool, AtomicWaker, Ordering::AcqRel};
 
 /// One place where one task or thread of the application waits.
@@ -44,4 +45,18 @@ pub(crate) fn wait_at<R>(
     }
     doorbell.register(context.waker());
     ready().map_or(Poll::Pending, Poll::Ready)
+}
+
+/// Waits for something to read; `false` when the session is over and all was read.
+pub(crate) fn wait_for_more(
+    doorbell: &Doorbell,
+    state: &SharedState,
+    context: &mut Context<'_>,
+    has_more: impl Fn() -> bool,
+) -> Poll<bool> {
+    wait_at(doorbell, context, || {
+        // Asked first: what was queued before the end is still read.
+        let is_over = state.get().is_over();
+        if has_more() { Some(true) } else { is_over.then_some(false) }
+    })
 }

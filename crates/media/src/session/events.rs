@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use super::Shared;
-use super::audio_socket::{SocketClosed, wait_at};
+use super::audio_socket::{SocketClosed, wait_for_more};
 use crate::event::MediaEvent;
 use crate::ring::RingReader;
 
@@ -28,13 +28,10 @@ impl MediaEvents {
     /// When the session is over and all has been told.
     pub async fn next(&mut self) -> Result<MediaEvent, SocketClosed> {
         poll_fn(|context| {
-            wait_at(&self.shared.happened, context, || {
-                // The state is read first: what happened before the end is still told.
-                let over = self.shared.state.get().is_over();
-                if self.ring.queued() > 0 { Some(Ok(())) } else { over.then_some(Err(SocketClosed)) }
-            })
+            let Shared { happened, state, .. } = &*self.shared;
+            wait_for_more(happened, state, context, || self.ring.queued() > 0)
         })
-        .await?;
+        .await;
         self.try_next().ok_or(SocketClosed)
     }
 

@@ -56,34 +56,3 @@ impl SharedState {
         self.0.fetch_update(AcqRel, Acquire, moves).is_ok()
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_over_stays_over() {
-        let state = SharedState::new();
-        assert!(state.set(MediaState::Connected));
-        assert!(!state.set(MediaState::Connected), "no change");
-        assert!(state.set(MediaState::Failed));
-        assert!(!state.set(MediaState::Connected));
-        assert_eq!(state.get(), MediaState::Failed);
-    }
-    /// Two threads meet at each of many states; one that reads and then writes would bring some of them back to life.
-    #[test]
-    fn what_the_application_ends_is_not_brought_back_by_the_worker() {
-        let states: Vec<_> = (0..200_000).map(|_| SharedState::new()).collect();
-        let begin = std::sync::Barrier::new(2);
-        let set_all = |to| {
-            begin.wait();
-            states.iter().for_each(|state| _ = state.set(to));
-        };
-        std::thread::scope(|scope| {
-            scope.spawn(|| set_all(MediaState::Connected));
-            set_all(MediaState::Closed);
-        });
-        let alive = states.iter().filter(|state| !state.get().is_over()).count();
-        assert_eq!(alive, 0, "of {}", states.len());
-    }
-}

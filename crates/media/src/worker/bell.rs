@@ -3,14 +3,11 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Acquire, Ordering::Release};
-use std::thread::{Builder, JoinHandle, Thread};
-
-use ringbuf::traits::{Consumer, Producer, Split};
-use ringbuf::{HeapCons, HeapProd, HeapRb};
 
 use super::load::HealthBell;
 use crate::session::doorbell::Doorbell;
+use crate::sync::Ordering::{Acquire, Release};
+use crate::sync::{AtomicBool, Builder, Consumer, JoinHandle, Producer, RingIn, RingOut, Thread, park, ring};
 
 /// Doorbells that can be queued. Each is queued at most once, a session has six, and a worker takes no more
 /// sessions than fit.
@@ -18,7 +15,7 @@ pub(crate) const DOORBELLS: usize = 6 * super::thread::MAX_SESSIONS;
 
 /// The worker's end: queues doorbells and rings.
 pub(crate) struct BellPull {
-    ring: HeapProd<Arc<Doorbell>>,
+    ring: RingIn<Arc<Doorbell>>,
     bell: Thread,
     pulled: bool,
 }
@@ -52,14 +49,14 @@ pub(crate) struct Bell {
 
 impl Bell {
     pub(crate) fn start(name: String, health: Arc<HealthBell>) -> io::Result<(Self, BellPull)> {
-        let (ring, mut queued) = HeapRb::new(DOORBELLS).split();
+        let (ring, mut queued) = ring(DOORBELLS);
         let over = Arc::new(AtomicBool::new(false));
         let ends = Arc::clone(&over);
         let thread = Builder::new().name(name).spawn(move || {
             while !ends.load(Acquire) {
                 answer_all(&mut queued);
                 health.answer();
-                std::thread::park();
+                park();
             }
             answer_all(&mut queued);
         })?;
@@ -76,7 +73,7 @@ impl Bell {
     }
 }
 
-fn answer_all(queued: &mut HeapCons<Arc<Doorbell>>) {
+fn answer_all(queued: &mut RingOut<Arc<Doorbell>>) {
     while let Some(doorbell) = queued.try_pop() {
         doorbell.answer();
     }
