@@ -129,9 +129,9 @@ pub(crate) fn without_padding(has_padding: bool, payload_len: usize, last: Optio
     last.filter(|&padding| padding > 0).and_then(|padding| payload_len.checked_sub(usize::from(padding)))
 }
 
-/// A header to write: of one source, with no contributing ones.
+/// A header to write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NewHeader {
+pub(crate) struct NewHeader<'a> {
     pub(crate) marker: bool,
     pub(crate) payload_type: u8,
     pub(crate) sequence_number: u16,
@@ -140,20 +140,27 @@ pub(crate) struct NewHeader {
     /// How loud the packet is, and the number of the extension that says so (RFC 6464). A number that the one-byte form
     /// has no room for leaves it out.
     pub(crate) level: Option<(u8, AudioLevel)>,
+    /// The contributing sources, of which the first fifteen have room.
+    pub(crate) contributing: &'a [ActiveSpeaker],
 }
 
-/// The most that [`NewHeader::write`] writes.
-pub(crate) const MAX_NEW_HEADER_LEN: usize = FIXED_LEN + 8;
+/// The most contributing sources that a header can name.
+const MAX_CONTRIBUTING: usize = 15;
 
-impl NewHeader {
+/// The most that [`NewHeader::write`] writes.
+pub(crate) const MAX_NEW_HEADER_LEN: usize = FIXED_LEN + 4 * MAX_CONTRIBUTING + 8;
+
+impl NewHeader<'_> {
     /// Appends the header to `packet`.
     pub(crate) fn write(&self, packet: &mut BytesMut) {
         let level = self.level.filter(|(id, _)| (1..=MAX_ONE_BYTE_ID).contains(id));
-        packet.put_u8(if level.is_some() { 0x90 } else { 0x80 });
+        let contributing = self.contributing.get(..MAX_CONTRIBUTING).unwrap_or(self.contributing);
+        packet.put_u8(0x80 | u8::from(level.is_some()) << 4 | contributing.len() as u8);
         packet.put_u8(u8::from(self.marker) << 7 | self.payload_type & 0x7f);
         packet.put_u16(self.sequence_number);
         packet.put_u32(self.timestamp);
         packet.put_u32(self.ssrc);
+        contributing.iter().for_each(|speaker| packet.put_u32(speaker.source.0));
         if let Some((id, level)) = level {
             packet.put_u16(ONE_BYTE);
             packet.put_u16(1);

@@ -16,7 +16,8 @@ use super::replay::ReplayWindow;
 use super::rtcp::{self, ReportBlock, RtcpPacket, SenderReport};
 use super::rtp::{NewHeader, RtpHeader, without_padding};
 use super::srtp::{KEY_LEN, MAX_OVERHEAD, Profile, SrtpKeys};
-use crate::rtp::AudioLevel;
+use crate::rtp::{ActiveSpeaker, AudioLevel};
+use crate::units::MediaSourceId;
 
 fn theirs(profile: Profile, key: &[u8], salt: &[u8]) -> Context {
     let profile = match profile {
@@ -30,7 +31,7 @@ fn profile() -> impl Strategy<Value = Profile> {
     prop_oneof![Just(Profile::Aes128Gcm), Just(Profile::Aes128CmSha1)]
 }
 
-fn new_header() -> impl Strategy<Value = NewHeader> {
+fn new_header() -> impl Strategy<Value = NewHeader<'static>> {
     let level = proptest::option::of((0_u8..=20, 0_u8..128));
     (any::<bool>(), 0_u8..128, any::<u16>(), any::<u32>(), any::<u32>(), level).prop_map(
         |(marker, payload_type, sequence_number, timestamp, ssrc, level)| NewHeader {
@@ -40,6 +41,7 @@ fn new_header() -> impl Strategy<Value = NewHeader> {
             timestamp,
             ssrc,
             level: level.map(|(id, level)| (id, AudioLevel::from_minus_dbov(level))),
+            contributing: &[],
         },
     )
 }
@@ -172,7 +174,11 @@ proptest! {
     }
 
     #[test]
-    fn a_header_reads_back_as_it_was_written(header in new_header(), payload in vec(any::<u8>(), 0..50)) {
+    fn a_header_reads_back_as_it_was_written(header in new_header(), sources in vec(any::<u32>(), 0..20),
+        payload in vec(any::<u8>(), 0..50)) {
+        let speakers: Vec<_> =
+            sources.iter().map(|&source| ActiveSpeaker { source: MediaSourceId(source), level: None }).collect();
+        let header = NewHeader { contributing: &speakers, ..header };
         let mut packet = BytesMut::new();
         header.write(&mut packet);
         let written = packet.len();
@@ -181,6 +187,7 @@ proptest! {
         prop_assert_eq!(len, written);
         let read = RtpHeader::read(&packet[..len]).unwrap();
         let level = header.level.filter(|(id, _)| (1..15).contains(id));
+        let contributing = read.speakers(None);
         let back = NewHeader {
             marker: read.marker,
             payload_type: read.payload_type,
@@ -188,8 +195,10 @@ proptest! {
             timestamp: read.timestamp,
             ssrc: read.ssrc,
             level: header.level.and_then(|(id, _)| Some((id, read.level(Some(id))?))),
+            contributing: &contributing,
         };
-        prop_assert_eq!(back, NewHeader { level, ..header });
+        let first = &speakers[..speakers.len().min(15)];
+        prop_assert_eq!(back, NewHeader { level, contributing: first, ..header });
     }
 
     #[test]
@@ -324,6 +333,7 @@ fn a_packet_that_was_seen_is_not_opened_again() {
         timestamp: 1,
         ssrc: 3,
         level: None,
+        contributing: &[],
     };
     let mut plain = BytesMut::new();
     header.write(&mut plain);

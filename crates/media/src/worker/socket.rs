@@ -67,12 +67,12 @@ impl MediaSocket {
     }
 
     /// Reads what has come, at most one batch; gives each datagram to `handle`, with the address that it came from and the one
-    /// that it came to. Returns whether the batch was full, so that more may wait.
+    /// that it came to. Returns how many they were, and whether the batch was full, so that more may wait.
     pub(crate) fn receive(
         &self,
         inbox: &mut Inbox,
         mut handle: impl FnMut((SocketAddr, Option<IpAddr>), BytesMut),
-    ) -> io::Result<bool> {
+    ) -> io::Result<(usize, bool)> {
         let mut meta = [RecvMeta::default(); BATCH_SIZE];
         let mut chunks = inbox.buffers.chunks_exact_mut(inbox.buffer_len);
         let mut slices: [IoSliceMut<'_>; BATCH_SIZE] =
@@ -80,16 +80,18 @@ impl MediaSocket {
         let messages = match self.state.recv(UdpSockRef::from(&self.socket), &mut slices, &mut meta) {
             Ok(messages) => messages,
             // Nothing waits; or an earlier datagram met a closed port, which says nothing about this one.
-            Err(error) if is_passing(&error) => return Ok(false),
+            Err(error) if is_passing(&error) => return Ok((0, false)),
             Err(error) => return Err(error),
         };
+        let mut datagrams = 0;
         for (slice, meta) in slices.iter().zip(&meta).take(messages) {
             for datagram in slice[..meta.len].chunks(meta.stride.max(1)) {
                 inbox.block.extend_from_slice(datagram);
                 handle((meta.addr, meta.dst_ip), inbox.block.split());
+                datagrams += 1;
             }
         }
-        Ok(messages == BATCH_SIZE)
+        Ok((datagrams, messages == BATCH_SIZE))
     }
 
     /// Sends in order; returns how many the system did not take. A full kernel buffer or an unreachable peer loses a datagram,
@@ -174,7 +176,7 @@ mod tests {
     /// Loopback delivers before the sender's call returns, so what was sent is there.
     fn received(socket: &MediaSocket) -> Vec<Vec<u8>> {
         let (mut inbox, mut datagrams) = (socket.inbox(), Vec::new());
-        while socket.receive(&mut inbox, |_, datagram| datagrams.push(datagram.to_vec())).unwrap() {}
+        while socket.receive(&mut inbox, |_, datagram| datagrams.push(datagram.to_vec())).unwrap().1 {}
         datagrams
     }
 

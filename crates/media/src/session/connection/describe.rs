@@ -2,11 +2,15 @@
 
 use std::fmt::{self, Write};
 
-use crate::blob::peer::{HeaderExtensions, LEVEL_URI, MID_URI, PayloadTypes, PeerSection, SOURCE_LEVELS_URI};
+use crate::blob::peer::{
+    HeaderExtensions, LEVEL_URI, MID_URI, PayloadTypes, PeerDescription, PeerSection, SOURCE_LEVELS_URI,
+};
 use crate::blob::{MediaDirection, SdpType};
+use crate::session::transport::AudioSection;
 
 /// The audio sections of a session: one for the mix and our own speech, whose `mid` is the socket's number, and one for each
-/// speaker on a stream of its own, as in `0.1`.
+/// speaker on a stream of its own, as in `0.1`: of the offerer's, those that it would hear; of the answerer's, those that it
+/// would send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AudioSections {
     pub(crate) socket: u32,
@@ -33,8 +37,8 @@ pub(super) struct Local<'a> {
     pub(super) fingerprint: &'a str,
     /// As in `a=candidate`.
     pub(super) candidate: &'a str,
-    /// Our source, and the name of this end.
-    pub(super) source: (u32, &'a str),
+    /// The name of this end.
+    pub(super) name: &'a str,
 }
 
 /// One media section.
@@ -45,6 +49,8 @@ pub(super) enum LocalSection<'a> {
         types: PayloadTypes,
         extensions: HeaderExtensions,
         is_bundled: bool,
+        /// Our source, where we send.
+        source: Option<u32>,
     },
     Rejected(&'a PeerSection),
 }
@@ -75,16 +81,17 @@ impl Local<'_> {
                     }
                     write!(out, "a=inactive\r\n")?;
                 }
-                LocalSection::Audio { mid, direction, types, extensions, .. } => {
+                LocalSection::Audio { mid, direction, types, extensions, source, .. } => {
                     let numbers = [Some(types.opus), types.red, types.telephone_event];
                     let numbers: Vec<String> = numbers.iter().flatten().map(u8::to_string).collect();
                     write!(out, "m=audio 9 UDP/TLS/RTP/SAVPF {}\r\n", numbers.join(" "))?;
                     self.write_transport(out, mid)?;
                     write_codecs(out, *types)?;
                     write_extensions(out, *extensions)?;
-                    if direction.sends() {
-                        let (ssrc, name) = self.source;
-                        write!(out, "a=msid:offhook audio\r\na=ssrc:{ssrc} cname:{name}\r\n")?;
+                    if let Some(ssrc) = source.filter(|_| direction.sends()) {
+                        // Each section is a track of its own.
+                        write!(out, "a=msid:offhook audio-{mid}\r\n")?;
+                        write!(out, "a=ssrc:{ssrc} cname:{}\r\n", self.name)?;
                     }
                     write!(out, "a={}\r\n", direction_name(*direction))?;
                     if std::mem::take(&mut is_first) {
@@ -148,15 +155,22 @@ fn direction_name(direction: MediaDirection) -> &'static str {
     }
 }
 
-/// The answer to a section of an offer: the socket's own one as far as it goes, its speakers' streams, which this end has
-/// none of, and no to the rest.
-pub(super) fn answer_section<'a>(offered: &'a PeerSection, socket: &str) -> LocalSection<'a> {
+/// The answer to a section of an offer: the socket's own one as far as it goes, its speakers' streams, of which this end may
+/// have some, and no to the rest. `source` says what we would send on a section from.
+pub(super) fn answer_section<'a>(
+    offered: &'a PeerSection,
+    socket: u32,
+    source: impl Fn(AudioSection) -> Option<u32>,
+) -> LocalSection<'a> {
     let (Some(mid), Some(types), true) = (&offered.mid, offered.payload_types, offered.is_in_use) else {
         return LocalSection::Rejected(offered);
     };
-    let wanted = match mid.strip_prefix(socket) {
-        Some("") => MediaDirection::SendReceive,
-        Some(stream) if stream.starts_with('.') => MediaDirection::Inactive,
+    let (wanted, source) = match mid.strip_prefix(&socket.to_string()).map(|rest| rest.split_at_checked(1)) {
+        Some(None) => (MediaDirection::SendReceive, source(0)),
+        Some(Some((".", stream))) => match stream.parse().ok().filter(|&nth| nth > 0).and_then(source) {
+            Some(source) => (MediaDirection::SendOnly, Some(source)),
+            None => (MediaDirection::Inactive, None),
+        },
         _ => return LocalSection::Rejected(offered),
     };
     LocalSection::Audio {
@@ -165,5 +179,16 @@ pub(super) fn answer_section<'a>(offered: &'a PeerSection, socket: &str) -> Loca
         types,
         extensions: offered.extensions,
         is_bundled: offered.is_bundled,
+        source,
     }
+}
+
+/// How many of the speakers' sections that `sections` has the offer would hear: the first ones, without a gap.
+pub(super) fn speakers_heard(peer: &PeerDescription, sections: AudioSections) -> u8 {
+    let hears = |mid: &String| {
+        let mut offered = peer.sections.iter();
+        let section = offered.find(|section| section.mid.as_ref() == Some(mid));
+        section.is_some_and(|section| section.is_in_use && section.direction.receives())
+    };
+    sections.mids().skip(1).take_while(hears).count() as u8
 }

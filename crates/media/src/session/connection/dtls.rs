@@ -1,9 +1,10 @@
 //! Drives `rtc-dtls`, the sans-IO DTLS endpoint: proves who the peer is, and agrees on the keys of the media (RFC 5764).
 
+use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::BytesMut;
@@ -16,6 +17,7 @@ use rtc_dtls::state::State;
 use rtc_shared::TransportProtocol;
 use rtc_shared::error::Error;
 
+use super::records::{RecordGate, for_each_plain_record};
 use crate::session::transport::TransportError;
 use crate::wire::srtp::{KEY_LEN, Profile, SrtpKeys};
 
@@ -25,6 +27,9 @@ const KEY_LABEL: &str = "EXTRACTOR-dtls_srtp";
 /// The endpoint tells its peers apart by address. Here there is one, and ICE says where it is: it goes by this name, which
 /// stays as it is when the peer moves.
 const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
+
+/// Between two repeats of a flight (RFC 6347 section 4.2.4.1).
+const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// What all sessions of a platform share: one certificate, as its key costs milliseconds to make.
 pub(crate) struct Identity {
@@ -70,7 +75,24 @@ pub(super) struct Dtls {
     client: Option<Arc<HandshakeConfig>>,
     /// The peer has shown a certificate that was not announced.
     is_impostor: Arc<AtomicBool>,
+    gate: RecordGate,
+    flight: Flight,
+    is_connected: bool,
     is_closed: bool,
+}
+
+/// What was sent last of the handshake, to be sent again.
+///
+/// The library repeats a flight until any record of the peer's next one has come, and then no more: where the rest of that was
+/// lost, it would wait for good. Here the repeats go on. Records that are not encrypted get a number of their own each time they
+/// are sent, or the peer would take a repeat for a replay.
+struct Flight {
+    datagrams: Vec<BytesMut>,
+    /// The library was called since: what it sends next is a flight of its own.
+    is_over: bool,
+    repeats: VecDeque<BytesMut>,
+    sent: Instant,
+    records: u64,
 }
 
 impl Dtls {
@@ -98,28 +120,42 @@ impl Dtls {
         let config = Arc::new(config);
         let (client, server) = if is_client { (Some(config), None) } else { (None, Some(config)) };
         let endpoint = Endpoint::new(PEER, TransportProtocol::UDP, server);
-        Ok(Self { endpoint, client, is_impostor, is_closed: false })
+        let gate = RecordGate::default();
+        let flight = Flight {
+            datagrams: Vec::new(),
+            is_over: true,
+            repeats: VecDeque::new(),
+            sent: identity.epoch,
+            records: 0,
+        };
+        Ok(Self { endpoint, client, is_impostor, gate, flight, is_connected: false, is_closed: false })
     }
 
     /// There is a way to the peer: the client begins.
     pub(super) fn start(&mut self, now: Instant) -> Result<(), Error> {
+        self.flight.begin(now);
         match self.client.take() {
             Some(config) => self.endpoint.connect(now, PEER, config, None),
             None => Ok(()),
         }
     }
 
-    /// Takes in a datagram. After a goodbye, whichever way it went, nothing more is said.
+    /// Takes in a datagram. What could only do harm is refused. After a goodbye, whichever way it went, nothing more is said.
     pub(super) fn read(&mut self, now: Instant, datagram: BytesMut) -> Result<Option<DtlsEvent>, Error> {
         if self.is_closed {
             return Ok(None);
         }
+        if !self.gate.admits(&datagram, self.is_connected) {
+            return Err(Error::ErrInvalidPacketLength);
+        }
+        self.flight.begin(now);
         let mut happened = None;
         for event in self.endpoint.read(now, PEER, None, datagram)? {
             match event {
                 EndpointEvent::HandshakeComplete => {
                     let state = self.endpoint.get_connection_state(PEER).ok_or(Error::HandshakeInProgress)?;
                     happened = Some(DtlsEvent::Connected(Box::new(media_keys(state)?)));
+                    self.is_connected = true;
                 }
                 EndpointEvent::PeerClosed => {
                     self.is_closed = true;
@@ -138,20 +174,73 @@ impl Dtls {
     }
 
     pub(super) fn handle_timeout(&mut self, now: Instant) -> Result<(), Error> {
-        if self.poll_deadline().is_some() { self.endpoint.handle_timeout(PEER, now) } else { Ok(()) }
+        if self.repeat_due().is_some_and(|due| due <= now) {
+            self.flight.repeat(now);
+        }
+        if self.endpoint.poll_timeout(&PEER).is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        self.flight.begin(now);
+        self.endpoint.handle_timeout(PEER, now)
     }
 
     pub(super) fn poll_deadline(&self) -> Option<Instant> {
-        self.endpoint.poll_timeout(&PEER)
+        self.endpoint.poll_timeout(&PEER).or_else(|| self.repeat_due())
+    }
+
+    /// When we repeat what the library does not.
+    fn repeat_due(&self) -> Option<Instant> {
+        let is_waiting = !self.is_connected && !self.is_closed && !self.flight.datagrams.is_empty();
+        let is_stuck = is_waiting && self.endpoint.poll_timeout(&PEER).is_none();
+        is_stuck.then(|| self.flight.sent + REPEAT_INTERVAL)
     }
 
     pub(super) fn poll_transmit(&mut self) -> Option<BytesMut> {
-        Some(self.endpoint.poll_transmit()?.message)
+        if let Some(datagram) = self.flight.repeats.pop_front() {
+            return Some(datagram);
+        }
+        let mut datagram = self.endpoint.poll_transmit()?.message;
+        self.flight.number(&mut datagram);
+        if !self.is_connected {
+            self.flight.keep(&datagram);
+        }
+        Some(datagram)
     }
 
     /// Says goodbye.
     pub(super) fn close(&mut self, now: Instant) -> Result<(), Error> {
         if std::mem::replace(&mut self.is_closed, true) { Ok(()) } else { self.endpoint.close(now) }
+    }
+}
+
+impl Flight {
+    /// The library is called: what it has to send is new.
+    fn begin(&mut self, now: Instant) {
+        self.is_over = true;
+        self.sent = now;
+    }
+
+    fn keep(&mut self, datagram: &BytesMut) {
+        if std::mem::take(&mut self.is_over) {
+            self.datagrams.clear();
+        }
+        self.datagrams.push(datagram.clone());
+    }
+
+    fn repeat(&mut self, now: Instant) {
+        self.sent = now;
+        for mut datagram in self.datagrams.clone() {
+            self.number(&mut datagram);
+            self.repeats.push_back(datagram);
+        }
+    }
+
+    /// Numbers the records that are not encrypted.
+    fn number(&mut self, datagram: &mut [u8]) {
+        for_each_plain_record(datagram, |number| {
+            number.copy_from_slice(&self.records.to_be_bytes()[2..]);
+            self.records += 1;
+        });
     }
 }
 

@@ -40,15 +40,23 @@ struct Section {
     sources: Vec<u32>,
 }
 
+/// What we send on one section.
+#[derive(Debug)]
+struct OwnStream {
+    ssrc: u32,
+    /// What we may send, by the peer's numbers; `None` while it hears nothing of us there.
+    types: Option<PayloadTypes>,
+    sent: Sent,
+}
+
 /// The media of one session.
 pub(super) struct MediaPath {
-    ssrc: u32,
+    /// One for each section that we may send on, that of the mix first.
+    own: Box<[OwnStream]>,
     name: String,
     keys: Option<Box<MediaKeys>>,
     /// What the peer may send, by our numbers.
     local_types: PayloadTypes,
-    /// What we may send, by the peer's numbers; `None` while it hears nothing of us.
-    peer_types: Option<PayloadTypes>,
     negotiated: Negotiated,
     extensions: HeaderExtensions,
     sections: Vec<Section>,
@@ -56,7 +64,6 @@ pub(super) struct MediaPath {
     /// What was seen of each source's RTCP.
     reporters: Sources<ReplayWindow>,
     packets: BytesMut,
-    sent: Sent,
     blocks: Vec<ReportBlock>,
     reports_sent: u32,
     next_report: Option<MediaInstant>,
@@ -65,24 +72,20 @@ pub(super) struct MediaPath {
 }
 
 impl MediaPath {
-    /// A path that speaks and hears nothing yet.
-    pub(super) fn new() -> Self {
-        let id = Uuid::new_v4();
-        let (ssrc, ..) = id.as_fields();
+    /// A path that speaks and hears nothing yet, and has a source for the mix and for each of as many speakers.
+    pub(super) fn new(speakers: u8) -> Self {
         let (upper, lower) = Uuid::new_v4().as_u64_pair();
         Self {
-            ssrc,
+            own: OwnStream::several(1 + usize::from(speakers)),
             name: format!("{upper:016x}"),
             keys: None,
             local_types: OFFERED_TYPES,
-            peer_types: None,
             negotiated: Negotiated::default(),
             extensions: HeaderExtensions::default(),
             sections: Vec::new(),
             streams: Sources::new(),
             reporters: Sources::new(),
             packets: BytesMut::with_capacity(BLOCK_LEN),
-            sent: Sent::default(),
             blocks: Vec::with_capacity(MAX_BLOCKS),
             reports_sent: 0,
             next_report: None,
@@ -90,31 +93,52 @@ impl MediaPath {
         }
     }
 
-    /// Our source, and the name of this end.
-    pub(super) fn source(&self) -> (u32, &str) {
-        (self.ssrc, &self.name)
+    /// Our source in a section that we may send on.
+    pub(super) fn source(&self, section: AudioSection) -> Option<u32> {
+        self.own.get(section).map(|stream| stream.ssrc)
     }
 
-    /// Takes what the peer said of our audio sections: that of the mix first. Its numbers are ours where it answers us.
-    pub(super) fn agree<'a>(&mut self, sections: impl Iterator<Item = &'a PeerSection>, local: PayloadTypes) {
+    /// The name of this end.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Takes what the peer said of our audio sections: that of the mix first, and `None` for one that it does not name. Its
+    /// numbers are ours where it answers us.
+    pub(super) fn agree<'a>(
+        &mut self,
+        sections: impl Iterator<Item = Option<&'a PeerSection>>,
+        local: PayloadTypes,
+    ) {
         self.local_types = local;
         self.sections.clear();
-        for section in sections {
-            if self.sections.is_empty() {
+        for (nth, section) in sections.enumerate() {
+            let Some(section) = section else {
+                self.sections.push(Section::default());
+                continue;
+            };
+            if nth == 0 {
                 self.extensions = section.extensions;
+            }
+            if let Some(stream) = self.own.get_mut(nth) {
                 // The peer hears us if it receives.
-                self.peer_types = section.payload_types.filter(|_| section.direction.receives());
+                stream.types = section.payload_types.filter(|_| section.direction.receives());
             }
             let mid = section.mid.clone().unwrap_or_default();
             self.sections.push(Section { mid, sources: section.sources.clone() });
         }
-        let agreed = self.peer_types;
+        let agreed = self.peer_types();
         self.negotiated = Negotiated {
             red: agreed.is_some_and(|types| types.red.is_some()) && local.red.is_some(),
             telephone_event: agreed.is_some_and(|types| types.telephone_event.is_some())
                 && local.telephone_event.is_some(),
             opus_payload_type: agreed.map_or(0, |types| types.opus),
         };
+    }
+
+    /// What the peer hears of us in the mix's section, by its numbers.
+    fn peer_types(&self) -> Option<PayloadTypes> {
+        self.own.first().and_then(|stream| stream.types)
     }
 
     pub(super) fn negotiated(&self) -> Negotiated {
@@ -184,6 +208,7 @@ impl MediaPath {
     /// announced; else the first, since all have the same payload types.
     fn section_of(&self, header: &RtpHeader<'_>) -> AudioSection {
         let named = self.extensions.mid.and_then(|id| header.extension(id));
+        let named = named.filter(|mid| !mid.is_empty());
         let named =
             named.and_then(|mid| self.sections.iter().position(|section| section.mid.as_bytes() == mid));
         let known = || self.streams.get(header.ssrc).and_then(|stream| stream.section);
@@ -193,7 +218,7 @@ impl MediaPath {
 
     /// What a payload type stands for: by our numbers, and by the peer's where those mean nothing to us.
     fn encoding_of(&self, number: u8) -> Option<Encoding> {
-        [Some(self.local_types), self.peer_types].into_iter().flatten().find_map(|types| {
+        [Some(self.local_types), self.peer_types()].into_iter().flatten().find_map(|types| {
             let is = |known: Option<u8>| known == Some(number);
             if is(Some(types.opus)) {
                 Some(Encoding::Opus)
@@ -208,7 +233,8 @@ impl MediaPath {
     /// Writes an RTP packet.
     pub(super) fn send(&mut self, now: MediaInstant, packet: OutgoingAudio<'_>) -> Result<BytesMut, Dropped> {
         let keys = self.keys.as_ref().ok_or(Dropped::NoKeys)?;
-        let types = self.peer_types.ok_or(Dropped::NotAgreed)?;
+        let own = self.own.get_mut(packet.section).ok_or(Dropped::NotAgreed)?;
+        let types = own.types.ok_or(Dropped::NotAgreed)?;
         let payload_type = match packet.encoding {
             Encoding::Opus => Some(types.opus),
             Encoding::Red => types.red.filter(|_| self.negotiated.red),
@@ -219,24 +245,25 @@ impl MediaPath {
             payload_type: payload_type.ok_or(Dropped::NotAgreed)?,
             sequence_number: packet.sequence_number,
             timestamp: packet.sender_time.0,
-            ssrc: self.ssrc,
+            ssrc: own.ssrc,
             level: self.extensions.level.zip(packet.level),
+            contributing: packet.speakers,
         };
-        let index = self.sent.window.index_of(packet.sequence_number);
+        let index = own.sent.window.index_of(packet.sequence_number);
         // Twice the same number would be twice the same key stream, which gives both packets away.
-        let index = index.filter(|index| self.sent.window.is_fresh(*index)).ok_or(Dropped::Replayed)?;
+        let index = index.filter(|index| own.sent.window.is_fresh(*index)).ok_or(Dropped::Replayed)?;
         self.packets.reserve(MAX_NEW_HEADER_LEN + packet.payload.len() + MAX_OVERHEAD);
         header.write(&mut self.packets);
         let header_len = self.packets.len();
         self.packets.extend_from_slice(packet.payload);
         let (header, payload) = self.packets.split_at_mut(header_len);
-        let sealed = keys.send.seal_rtp(self.ssrc, index, header, payload);
+        let sealed = keys.send.seal_rtp(own.ssrc, index, header, payload);
         let Ok(tag) = sealed else {
             self.packets.clear();
             return Err(Dropped::TooLarge);
         };
         self.packets.extend_from_slice(&tag);
-        self.sent.note(index, packet.sender_time, now, packet.payload.len());
+        own.sent.note(index, packet.sender_time, now, packet.payload.len());
         Ok(self.packets.split())
     }
 
@@ -274,7 +301,7 @@ impl MediaPath {
                 }
                 RtcpPacket::Other => continue,
             };
-            let ours = blocks.iter().find(|block| block.ssrc == self.ssrc);
+            let ours = blocks.iter().find(|block| Some(block.ssrc) == self.source(0));
             about_us = ours.map(|block| peer_report(&block, now)).or(about_us);
         }
         Ok(about_us)
@@ -303,13 +330,18 @@ impl MediaPath {
     fn write_reports(&mut self, now: MediaInstant, is_last: bool) -> Option<BytesMut> {
         let keys = self.keys.as_ref()?;
         self.streams.report(now, &mut self.blocks);
-        let sent = self.sent.report(now);
-        rtcp::write_report(&mut self.packets, self.ssrc, sent.as_ref(), &self.blocks);
-        rtcp::write_name(&mut self.packets, self.ssrc, &self.name);
-        if is_last {
-            rtcp::write_goodbye(&mut self.packets, self.ssrc);
+        let ssrc = self.source(0)?;
+        let mut heard = &self.blocks[..];
+        // One that has sent nothing has nothing to say, but for the first, whose report carries what was heard.
+        let own = self.own.iter().map(|stream| (stream.ssrc, stream.sent.report(now)));
+        for (ssrc, sent) in own.filter(|(own, sent)| *own == ssrc || sent.is_some()) {
+            rtcp::write_report(&mut self.packets, ssrc, sent.as_ref(), std::mem::take(&mut heard));
+            rtcp::write_name(&mut self.packets, ssrc, &self.name);
+            if is_last {
+                rtcp::write_goodbye(&mut self.packets, ssrc);
+            }
         }
-        let Ok(trailer) = keys.send.seal_rtcp(self.ssrc, self.reports_sent, &mut self.packets) else {
+        let Ok(trailer) = keys.send.seal_rtcp(ssrc, self.reports_sent, &mut self.packets) else {
             self.packets.clear();
             return None;
         };
@@ -328,10 +360,24 @@ impl MediaPath {
     }
 }
 
+impl OwnStream {
+    fn several(count: usize) -> Box<[Self]> {
+        let mut own: Vec<Self> = Vec::with_capacity(count);
+        while own.len() < count {
+            let (ssrc, ..) = Uuid::new_v4().as_fields();
+            // Twice the same would be one stream in two places.
+            if own.iter().all(|other| other.ssrc != ssrc) {
+                own.push(Self { ssrc, types: None, sent: Sent::default() });
+            }
+        }
+        own.into_boxed_slice()
+    }
+}
+
 #[cfg(test)]
 impl MediaPath {
     /// A packet as a mixer would send it: of any source, and with the name of its section.
-    pub(super) fn seal_for_test(&self, header: NewHeader, mid: Option<&str>, payload: &[u8]) -> BytesMut {
+    pub(super) fn seal_for_test(&self, header: NewHeader<'_>, mid: Option<&str>, payload: &[u8]) -> BytesMut {
         let mut packet = BytesMut::new();
         header.write(&mut packet);
         if let Some(mid) = mid {

@@ -5,8 +5,10 @@ mod describe;
 mod dtls;
 mod ice;
 mod media;
+mod records;
 mod reports;
 mod streams;
+mod stun;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 pub(crate) use describe::AudioSections;
-use describe::{Local, LocalSection, answer_section};
+use describe::{Local, LocalSection, answer_section, speakers_heard};
 pub(crate) use dtls::Identity;
 use dtls::{Dtls, DtlsEvent};
 use ice::{Ice, IceState};
@@ -68,33 +70,35 @@ impl Connection {
         local: SocketAddr,
         sections: AudioSections,
     ) -> Result<(Self, String), TransportError> {
-        let this = Self::new(identity, now, local, sections, true)?;
+        let this = Self::new(identity, now, local, (sections, 0), true)?;
         let audio = |(nth, mid)| LocalSection::Audio {
             mid,
             direction: if nth == 0 { MediaDirection::SendReceive } else { MediaDirection::ReceiveOnly },
             types: OFFERED_TYPES,
             extensions: OFFERED_EXTENSIONS,
             is_bundled: true,
+            source: this.media.source(nth),
         };
         let described: Vec<_> = sections.mids().enumerate().map(audio).collect();
         let sdp = this.describe(identity, SdpType::Offer, &described);
         Ok((this, sdp))
     }
 
-    /// Begins a session that answers the SDP `offer`, of which `socket` is taken. Returns it with its SDP.
+    /// Begins a session that answers the SDP `offer`, of which the socket of `sections` is taken; of the speakers' sections, as
+    /// many are sent as both ends have. Returns it with its SDP.
     pub(crate) fn answer(
         identity: &Identity,
         now: MediaInstant,
         local: SocketAddr,
-        socket: u32,
+        sections: AudioSections,
         offer: &str,
     ) -> Result<(Self, String), TransportError> {
         let reading = |error| TransportError::new("reading the offer", error);
         let peer = PeerDescription::read(SdpType::Offer, offer).map_err(reading)?;
-        let sections = AudioSections { socket, unmixed: 0 };
-        let mut this = Self::new(identity, now, local, sections, false)?;
-        let described: Vec<_> =
-            peer.sections.iter().map(|section| answer_section(section, &socket.to_string())).collect();
+        let sections = AudioSections { unmixed: speakers_heard(&peer, sections), ..sections };
+        let mut this = Self::new(identity, now, local, (sections, sections.unmixed), false)?;
+        let answer = |section| answer_section(section, sections.socket, |nth| this.media.source(nth));
+        let described: Vec<_> = peer.sections.iter().map(answer).collect();
         let sdp = this.describe(identity, SdpType::Answer, &described);
         let types = described.iter().find_map(|section| match section {
             LocalSection::Audio { direction, types, .. } if *direction != MediaDirection::Inactive => {
@@ -122,7 +126,7 @@ impl Connection {
         identity: &Identity,
         now: MediaInstant,
         local: SocketAddr,
-        sections: AudioSections,
+        (sections, speakers_sent): (AudioSections, u8),
         is_controlling: bool,
     ) -> Result<Self, TransportError> {
         let at = identity.epoch + now.as_duration();
@@ -132,7 +136,7 @@ impl Connection {
             epoch: identity.epoch,
             ice,
             dtls: None,
-            media: MediaPath::new(),
+            media: MediaPath::new(speakers_sent),
             sections,
             now,
             handshake: Handshake::Waiting,
@@ -155,7 +159,7 @@ impl Connection {
             ice_pwd,
             fingerprint: &identity.fingerprint,
             candidate: &self.ice.candidate(),
-            source: self.media.source(),
+            name: self.media.name(),
         }
         .describe(sections)
     }
@@ -174,7 +178,7 @@ impl Connection {
         self.dtls = Some(dtls.map_err(|error| TransportError::new("setting up DTLS", error))?);
         let by_mid =
             |mid: String| peer.sections.iter().find(move |section| section.mid.as_deref() == Some(&mid));
-        self.media.agree(self.sections.mids().filter_map(by_mid), types);
+        self.media.agree(self.sections.mids().map(by_mid), types);
         self.ice.start(at, peer).map_err(|error| TransportError::new("starting ICE", error))?;
         self.now = now;
         self.after_control();
@@ -184,6 +188,11 @@ impl Connection {
     /// Our ICE user name fragment, which the peer's STUN requests begin with.
     pub(crate) fn local_ufrag(&self) -> &str {
         self.ice.credentials().0
+    }
+
+    /// How many speakers may be sent on sections of their own: 1 to so many.
+    pub(crate) fn speakers_sent(&self) -> u8 {
+        (1..).take_while(|&section| self.media.source(section).is_some()).count() as u8
     }
 
     fn instant(&self, now: MediaInstant) -> Instant {

@@ -8,7 +8,7 @@ use crate::time::{MediaInstant, RtpTime};
 use crate::wire::replay::ReplayWindow;
 use crate::wire::rtcp::{ReportBlock, SenderReport};
 
-/// What was sent.
+/// What was sent on one section.
 #[derive(Debug, Default)]
 pub(super) struct Sent {
     pub(super) window: ReplayWindow,

@@ -1,14 +1,15 @@
 //! Two connections, or one and a hostile line, over a wire of the test's own and with its clock.
+// Long because all of these stand on the two ends and the line between them.
 
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::rtp::{AudioLevel, Encoding};
+use crate::rtp::{ActiveSpeaker, AudioLevel, Encoding};
 use crate::session::transport::PeerReport;
 use crate::time::RtpTime;
-use crate::units::Ssrc;
+use crate::units::{MediaSourceId, Ssrc};
 use crate::wire::rtp::NewHeader;
 
 static IDENTITY: LazyLock<Identity> = LazyLock::new(|| Identity::new(epoch()).unwrap());
@@ -36,6 +37,8 @@ struct Line {
     loses: fn(u32) -> bool,
     carried: u32,
     is_cut: bool,
+    /// How often each end had to do something for ICE or DTLS.
+    control_wakes: [u32; 2],
 }
 
 const OFFERING: usize = 0;
@@ -46,16 +49,30 @@ impl Line {
         Self::with(unmixed, |offer| offer, |answer| answer).unwrap()
     }
 
+    /// With an answering end that sends as many speakers on sections of their own.
+    fn sending(unmixed: u8, sent: u8) -> Self {
+        Self::between((unmixed, sent), |offer| offer, |answer| answer).unwrap()
+    }
+
     /// With what is changed in the descriptions on their way.
     fn with(
         unmixed: u8,
         change_offer: impl Fn(String) -> String,
         change_answer: impl Fn(String) -> String,
     ) -> Result<Self, TransportError> {
+        Self::between((unmixed, 0), change_offer, change_answer)
+    }
+
+    fn between(
+        (unmixed, sent): (u8, u8),
+        change_offer: impl Fn(String) -> String,
+        change_answer: impl Fn(String) -> String,
+    ) -> Result<Self, TransportError> {
         let now = MediaInstant::from_duration(Duration::from_secs(100));
         let sections = AudioSections { socket: 0, unmixed };
+        let sent = AudioSections { socket: 0, unmixed: sent };
         let (mut offering, offer) = Connection::offer(&IDENTITY, now, address(1), sections)?;
-        let (answering, answer) = Connection::answer(&IDENTITY, now, address(2), 0, &change_offer(offer))?;
+        let (answering, answer) = Connection::answer(&IDENTITY, now, address(2), sent, &change_offer(offer))?;
         offering.accept_answer(&IDENTITY, now, &change_answer(answer))?;
         Ok(Self {
             now,
@@ -66,6 +83,7 @@ impl Line {
             loses: |_| false,
             carried: 0,
             is_cut: false,
+            control_wakes: [0; 2],
         })
     }
 
@@ -74,6 +92,8 @@ impl Line {
         for _ in 0..span.as_millis() {
             self.now += Duration::from_millis(1);
             for end in [OFFERING, ANSWERING] {
+                let control = self.ends[end].control_due;
+                self.control_wakes[end] += u32::from(control.is_some_and(|due| due <= self.now));
                 if self.ends[end].poll_deadline().is_some_and(|due| due <= self.now) {
                     let _ = self.ends[end].handle_timeout(self.now);
                 }
@@ -130,11 +150,13 @@ impl Line {
 
 fn packet(number: u16) -> OutgoingAudio<'static> {
     OutgoingAudio {
+        section: 0,
         sequence_number: number,
         sender_time: RtpTime(960 * u32::from(number)),
         marker: number == 0,
         encoding: Encoding::Opus,
         level: Some(AudioLevel::from_minus_dbov(30)),
+        speakers: &[],
         payload: &[1, 2, 3],
     }
 }
@@ -156,7 +178,7 @@ fn what_one_end_sends_the_other_hears_with_all_that_goes_with_it() {
         for audio in &heard {
             assert_eq!((audio.section, &audio.payload[..]), (0, &[1, 2, 3][..]));
             assert_eq!(audio.level, Some(AudioLevel::from_minus_dbov(30)));
-            assert_eq!(audio.ssrc, Ssrc(line.ends[end].media.source().0));
+            assert_eq!(audio.ssrc, Ssrc(line.ends[end].media.source(0).unwrap()));
             assert!(audio.speakers.is_empty());
         }
     }
@@ -225,11 +247,19 @@ fn a_peer_that_does_not_listen_is_sent_nothing() {
 
 #[test]
 fn a_line_that_loses_a_quarter_of_its_datagrams_connects_all_the_same() {
-    let mut line = Line::new(0);
-    // Without a pattern that could fall in with the repeats.
-    line.loses = |number| number.wrapping_mul(2_654_435_761) >> 30 == 0;
-    line.pass(Duration::from_secs(25));
-    assert_eq!(line.events.each_ref().map(|events| events[0]), [TransportEvent::Connected; 2]);
+    for pattern in 0..24 {
+        let mut line = Line::new(0);
+        // The finaliser of MurmurHash3: without a pattern that could fall in with the repeats.
+        line.loses = |number| {
+            let mixed = (number ^ number >> 16).wrapping_mul(0x85eb_ca6b);
+            let mixed = (mixed ^ mixed >> 13).wrapping_mul(0xc2b2_ae35);
+            (mixed ^ mixed >> 16) >> 30 == 0
+        };
+        line.carried = pattern << 16;
+        line.pass(Duration::from_secs(25));
+        let first = line.events.each_ref().map(|events| events.first().copied());
+        assert_eq!(first, [Some(TransportEvent::Connected); 2], "pattern {pattern}");
+    }
 }
 
 #[test]
@@ -251,6 +281,15 @@ fn a_peer_with_another_certificate_than_was_announced_is_refused() {
 }
 
 #[test]
+fn a_browser_that_hides_its_address_is_met_at_once() {
+    let hide =
+        |answer: String| answer.replace(" 127.0.0.1 2 ", " 9f3c2c5e-0b9a-4e0e-8d1b-0f6f7a3d2b11.local 2 ");
+    let mut line = Line::with(0, |offer| offer, hide).unwrap();
+    line.pass(Duration::from_millis(200));
+    assert_eq!(line.events, [[TransportEvent::Connected], [TransportEvent::Connected]]);
+}
+
+#[test]
 fn a_silent_line_is_told_comes_back_and_fails_at_last() {
     let mut line = Line::connected(0);
     line.is_cut = true;
@@ -264,6 +303,93 @@ fn a_silent_line_is_told_comes_back_and_fails_at_last() {
     for events in &line.events {
         assert_eq!(events.last(), Some(&TransportEvent::Failed));
     }
+}
+
+#[test]
+fn a_peer_that_is_there_is_looked_at_no_more_often_than_it_is_asked_for_its_consent() {
+    let mut line = Line::connected(0);
+    line.pass(Duration::from_secs(4));
+    line.control_wakes = [0; 2];
+    line.pass(Duration::from_secs(60));
+    assert!(line.control_wakes.iter().all(|wakes| (25..=35).contains(wakes)), "{:?}", line.control_wakes);
+    assert!(line.events.iter().all(|events| !events.contains(&TransportEvent::Disconnected)));
+}
+
+/// A binding request in the peer's name, which claims the role of that end and is signed with something else (RFC 8445 sections
+/// 7.1.3 and 7.3.1.1).
+fn forged_role(ends: &[Connection; 2], end: usize) -> BytesMut {
+    let ufrags = [end, 1 - end].map(|end| ends[end].local_ufrag());
+    let (name, kind) = (ufrags.join(":"), if end == OFFERING { 0x802a_u16 } else { 0x8029 });
+    let mut attributes = [&[0, 6, 0, name.len() as u8], name.as_bytes()].concat();
+    attributes.resize(attributes.len().next_multiple_of(4), 0);
+    attributes
+        .extend([&kind.to_be_bytes()[..], &[0, 8], &[if end == OFFERING { 255 } else { 0 }; 8]].concat());
+    attributes.extend([&[0, 8, 0, 20][..], &[7; 20]].concat());
+    let head = [&[0, 1, 0, attributes.len() as u8, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
+    BytesMut::from(&[head, attributes].concat()[..])
+}
+
+#[test]
+fn who_claims_a_role_in_the_peers_name_changes_nothing() {
+    let mut line = Line::new(0);
+    for _ in 0..300 {
+        for end in [OFFERING, ANSWERING] {
+            let forged = forged_role(&line.ends, end);
+            line.deliver(end, forged);
+        }
+        line.pass(Duration::from_millis(1));
+    }
+    assert_eq!(line.events, [[TransportEvent::Connected], [TransportEvent::Connected]]);
+    assert_eq!(line.refused, 600);
+}
+
+/// What anybody can send in the name of another: records of DTLS that nobody vouches for.
+fn forged_records() -> Vec<BytesMut> {
+    let record = |kind: u8, epoch: u8, number: u8, body: &[u8]| {
+        let head = [kind, 254, 253, 0, epoch, 0, 0, 0, 0, 1, number, 0, body.len() as u8];
+        BytesMut::from(&[&head[..], body].concat()[..])
+    };
+    let alerts = [[1, 0], [2, 0], [2, 40], [2, 80], [1, 90]];
+    let alerts = alerts.iter().flat_map(|body| [0, 1, 2].map(|epoch| record(21, epoch, body[1], body)));
+    let garbage = [
+        (20, 0, &[2, 2][..]),
+        (20, 0, &[]),
+        (21, 0, &[9]),
+        (22, 0, &[9; 30]),
+        (23, 0, &[1; 5]),
+        (63, 0, &[]),
+    ];
+    alerts.chain(garbage.map(|(kind, epoch, body)| record(kind, epoch, 9, body))).collect()
+}
+
+#[test]
+fn what_is_forged_in_the_peers_name_ends_no_session_and_is_answered_by_nothing() {
+    let mut line = Line::new(0);
+    // From before there is a way, through the handshake, to where media flows. What is encrypted is let by until the keys are
+    // there, and not for ever: so the whole of it comes in one part of them.
+    for millisecond in 0..300 {
+        for forged in forged_records().into_iter().filter(|forged| millisecond % 30 == 0 || forged[4] == 0) {
+            line.deliver(OFFERING, forged.clone());
+            line.deliver(ANSWERING, forged);
+        }
+        line.pass(Duration::from_millis(1));
+    }
+    assert_eq!(line.events, [[TransportEvent::Connected], [TransportEvent::Connected]]);
+    let carried = line.carried;
+    for forged in forged_records() {
+        line.deliver(OFFERING, forged.clone());
+        line.deliver(ANSWERING, forged);
+    }
+    line.carry();
+    assert_eq!(line.carried, carried, "an answer would be the alert that ends it");
+    for (end, number) in [(OFFERING, 0), (ANSWERING, 0)] {
+        line.say(end, packet(number)).unwrap();
+        line.carry();
+        assert_eq!(line.heard[1 - end].len(), 1);
+    }
+    line.ends[OFFERING].close().unwrap();
+    line.carry();
+    assert_eq!(line.events[ANSWERING].last(), Some(&TransportEvent::Closed), "the genuine one is heard");
 }
 
 #[test]
@@ -322,8 +448,15 @@ fn a_packet_is_heard_once_however_often_it_comes() {
 
 /// An RTP packet of the answering end from a source of its own.
 fn from_source(line: &mut Line, ssrc: u32, number: u16, payload_type: u8, mid: Option<&str>) -> BytesMut {
-    let header =
-        NewHeader { marker: false, payload_type, sequence_number: number, timestamp: 0, ssrc, level: None };
+    let header = NewHeader {
+        marker: false,
+        payload_type,
+        sequence_number: number,
+        timestamp: 0,
+        ssrc,
+        level: None,
+        contributing: &[],
+    };
     line.ends[ANSWERING].media.seal_for_test(header, mid, &[7; 20])
 }
 
@@ -360,6 +493,42 @@ fn an_offer_of_speakers_streams_is_answered_with_none_where_there_are_none() {
     let line = Line::connected(4);
     assert_eq!(line.ends[OFFERING].sections, AudioSections { socket: 0, unmixed: 4 });
     assert_eq!(AudioSections { socket: 7, unmixed: 2 }.mids().collect::<Vec<_>>(), ["7", "7.1", "7.2"]);
+}
+
+#[test]
+fn speakers_that_an_answer_sends_are_heard_each_on_its_section_under_its_name() {
+    // More than were asked for.
+    let mut line = Line::sending(2, 4);
+    line.pass(Duration::from_millis(200));
+    assert_eq!(line.ends.each_ref().map(Connection::speakers_sent), [0, 2]);
+    let speaker = |source| ActiveSpeaker { source: MediaSourceId(source), level: None };
+    for (section, speakers) in
+        [(0, &[speaker(31), speaker(32)][..]), (1, &[speaker(31)]), (2, &[speaker(32)]), (1, &[])]
+    {
+        let number = line.heard[OFFERING].len() as u16;
+        line.say(ANSWERING, OutgoingAudio { section, speakers, ..packet(number) }).unwrap();
+        line.carry();
+        let heard = line.heard[OFFERING].last().unwrap();
+        assert_eq!((heard.section, &heard.speakers[..]), (section, speakers));
+        let ssrc = line.ends[ANSWERING].media.source(section).unwrap();
+        assert_eq!(heard.ssrc, Ssrc(ssrc), "each section has a source of its own");
+    }
+    assert!(line.say(ANSWERING, OutgoingAudio { section: 3, ..packet(9) }).is_err(), "nobody asked");
+    assert!(line.say(OFFERING, OutgoingAudio { section: 1, ..packet(9) }).is_err(), "it only hears");
+    // The reports of the three streams are read, and about each of them comes one.
+    line.pass(Duration::from_secs(3));
+    assert_eq!(line.refused, 0);
+    assert!(line.events[ANSWERING].iter().any(|event| matches!(event, TransportEvent::Report(_))));
+}
+
+#[test]
+fn who_hears_no_more_speakers_than_the_first_is_sent_the_first() {
+    let declines = |offer: String| {
+        let (head, tail) = offer.split_once("a=mid:0.2\r\n").unwrap();
+        format!("{head}a=mid:0.2\r\n{}", tail.replacen("a=recvonly", "a=inactive", 1))
+    };
+    let line = Line::between((3, 3), declines, |answer| answer).unwrap();
+    assert_eq!(line.ends[ANSWERING].speakers_sent(), 1);
 }
 
 proptest! {
