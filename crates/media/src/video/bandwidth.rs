@@ -1,0 +1,165 @@
+//! How fast to send: what the far end says of arrivals, made into a rate (draft-ietf-rmcat-gcc-02).
+//!
+//! ```text
+//! sent packets ─┐
+//!               ├─► groups ─► trend of delay ─► detector ─┐
+//! feedback ─────┤                                         ├─► rate of delay ─┐
+//!               ├─► rate that arrives ────────────────────┘                  ├─► the lower, within limits
+//!               └─► share that is lost ──────────────────► rate of loss ─────┘
+//! ```
+
+mod arrived;
+mod control;
+#[cfg(test)]
+mod tests;
+mod trend;
+
+use std::time::Duration;
+
+use arrived::ArrivedRate;
+use control::{DelayControl, LossControl};
+use trend::{DelayTrend, Usage};
+
+use super::twcc::PacketResult;
+use crate::time::MediaInstant;
+
+/// Packets whose fate is not known yet; more than any path holds.
+const UNDER_WAY: usize = 4096;
+
+/// Bits a second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BitRate(u64);
+
+impl BitRate {
+    /// So many bits a second.
+    pub const fn from_bits_per_second(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// So many thousand bits a second.
+    pub const fn from_kilobits_per_second(kilobits: u64) -> Self {
+        Self(kilobits * 1000)
+    }
+
+    /// Bits a second.
+    pub const fn bits_per_second(self) -> u64 {
+        self.0
+    }
+
+    /// The rate of `bytes` in `time`; none in no time.
+    pub fn of(bytes: usize, time: Duration) -> Self {
+        let nanos = time.as_nanos();
+        if nanos == 0 {
+            return Self(0);
+        }
+        Self(u64::try_from(bytes as u128 * 8_000_000_000 / nanos).unwrap_or(u64::MAX))
+    }
+
+    #[must_use]
+    fn times(self, factor: f64) -> Self {
+        // A float beyond the range saturates.
+        Self((self.0 as f64 * factor) as u64)
+    }
+}
+
+/// Between which rates an estimate stays, and where it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BandwidthLimits {
+    /// Below this, video is of no use. Default 30 kb/s.
+    pub min: BitRate,
+    /// What the path is trusted with at first. Default 300 kb/s.
+    pub start: BitRate,
+    /// More is never sent. Default 5 Mb/s.
+    pub max: BitRate,
+}
+
+impl Default for BandwidthLimits {
+    fn default() -> Self {
+        let [min, start, max] = [30, 300, 5000].map(BitRate::from_kilobits_per_second);
+        Self { min, start, max }
+    }
+}
+
+/// Estimates what a path carries.
+#[derive(Debug)]
+pub struct BandwidthEstimator {
+    limits: BandwidthLimits,
+    /// By number.
+    under_way: Vec<Option<Sent>>,
+    trend: DelayTrend,
+    arrived: ArrivedRate,
+    delay: DelayControl,
+    loss: LossControl,
+    estimate: BitRate,
+}
+
+/// A packet that was sent.
+#[derive(Clone, Copy, Debug)]
+struct Sent {
+    number: u16,
+    at: MediaInstant,
+    bytes: usize,
+}
+
+impl BandwidthEstimator {
+    /// An estimator that has heard nothing yet.
+    pub fn new(limits: BandwidthLimits) -> Self {
+        Self {
+            limits,
+            under_way: vec![None; UNDER_WAY],
+            trend: DelayTrend::default(),
+            arrived: ArrivedRate::default(),
+            delay: DelayControl::new(limits.start),
+            loss: LossControl::new(limits.start),
+            estimate: limits.start,
+        }
+    }
+
+    /// Other limits, from now on.
+    pub fn set_limits(&mut self, limits: BandwidthLimits) {
+        self.limits = limits;
+        self.estimate = self.estimate.clamp(limits.min, limits.max.max(limits.min));
+    }
+
+    /// What the path is believed to carry.
+    pub fn estimate(&self) -> BitRate {
+        self.estimate
+    }
+
+    /// Notes that the packet with this transport-wide number, of `bytes` with all headers, was sent.
+    pub fn note_sent(&mut self, number: u16, bytes: usize, at: MediaInstant) {
+        self.under_way[usize::from(number) % UNDER_WAY] = Some(Sent { number, at, bytes });
+    }
+
+    /// Takes in what one feedback tells; gives the estimate that follows. `round_trip` is that of the path.
+    pub fn note_feedback(
+        &mut self,
+        now: MediaInstant,
+        round_trip: Duration,
+        results: impl IntoIterator<Item = PacketResult>,
+    ) -> BitRate {
+        let (mut arrived, mut lost) = (0_u32, 0_u32);
+        for result in results {
+            let place = &mut self.under_way[usize::from(result.number) % UNDER_WAY];
+            let Some(sent) = place.filter(|sent| sent.number == result.number) else { continue };
+            let Some(arrival) = result.arrival else {
+                // It may be told to have come yet.
+                lost += 1;
+                continue;
+            };
+            *place = None;
+            arrived += 1;
+            self.arrived.note(arrival, sent.bytes);
+            self.trend.note(sent.at, arrival);
+        }
+        let rate = self.arrived.rate();
+        let usage = self.trend.usage();
+        let by_delay = self.delay.update(now, usage, self.trend.queued(), rate, round_trip);
+        let by_loss = self.loss.update(now, arrived, lost, self.estimate);
+        let limits = self.limits;
+        self.estimate = by_delay.min(by_loss).clamp(limits.min, limits.max.max(limits.min));
+        self.delay.bound(self.estimate, limits.max);
+        self.loss.bound(self.estimate, usage == Usage::Over);
+        self.estimate
+    }
+}
