@@ -7,7 +7,7 @@ use crate::frame::AudioFormat;
 use crate::ledger::Stage;
 use crate::receive::AudioPacket;
 use crate::ring::{RingReader, RingWriter};
-use crate::rtp::{ActiveSpeakers, AudioLevel, Encoding};
+use crate::rtp::{ActiveSpeaker, ActiveSpeakers, AudioLevel, Encoding};
 use crate::send::OutgoingAudio;
 use crate::stats::SharedStats;
 use crate::time::{MediaInstant, RtpTime};
@@ -20,6 +20,7 @@ use crate::units::{MediaSourceId, SampleRate, Ssrc};
 pub struct EncodedFrame {
     pub(crate) payload: Box<[u8]>,
     pub(crate) len: usize,
+    pub(crate) section: usize,
     pub(crate) encoding: Encoding,
     pub(crate) marker: bool,
     pub(crate) ssrc: Ssrc,
@@ -39,6 +40,7 @@ impl EncodedFrame {
         Self {
             payload: vec![0; Self::MAX_LEN].into(),
             len: 0,
+            section: 0,
             encoding: Encoding::Opus,
             marker: false,
             ssrc: Ssrc(0),
@@ -53,6 +55,11 @@ impl EncodedFrame {
     /// The bytes, at most [`MAX_LEN`](Self::MAX_LEN): one Opus packet, or what [`encoding`](Self::encoding) says.
     pub fn payload(&self) -> &[u8] {
         &self.payload[..self.len]
+    }
+
+    /// Which media section of the socket it came on: 0 carries the mix, the others one speaker each, 1 the first of them.
+    pub fn section(&self) -> usize {
+        self.section
     }
 
     /// What the payload is.
@@ -86,7 +93,8 @@ impl EncodedFrame {
         self.arrival_time
     }
 
-    /// Who is heard in it, if the far end says so and it is one.
+    /// Who is heard in it, if the far end says so and it is one. What names no contributing source on a section of one speaker
+    /// is of its SSRC (RFC 3550 section 5.1).
     pub fn source(&self) -> Option<MediaSourceId> {
         if let [speaker] = &self.speakers[..] { Some(speaker.source) } else { None }
     }
@@ -115,13 +123,9 @@ pub(crate) fn duration(packet: &[u8]) -> Option<u32> {
     opus::packet_samples(packet, SampleRate::HZ_48000).map(|samples| samples as u32)
 }
 
-/// The encoded path of a session, both ways.
-pub(crate) struct EncodedPath {
-    to_app: RingWriter<EncodedFrame>,
+/// What is sent on one section.
+pub(crate) struct EncodedLane {
     from_app: RingReader<EncodedFrame>,
-    stats: Arc<SharedStats>,
-    /// The stream that is heard, and the highest number seen in it.
-    heard: Option<(Ssrc, u64)>,
     sequence_number: u16,
     /// When the present tick is due.
     sender_time: RtpTime,
@@ -130,80 +134,105 @@ pub(crate) struct EncodedPath {
     speaking: bool,
 }
 
-impl EncodedPath {
-    /// A path whose stream begins at the given place and time, which a session draws at random.
-    pub(crate) fn new(
-        (to_app, from_app): (RingWriter<EncodedFrame>, RingReader<EncodedFrame>),
-        first: (u16, RtpTime),
-        stats: Arc<SharedStats>,
-    ) -> Self {
-        Self {
-            to_app,
-            from_app,
-            stats,
-            heard: None,
-            sequence_number: first.0,
-            sender_time: first.1,
-            ahead: 0,
-            speaking: false,
-        }
+impl EncodedLane {
+    /// A lane whose stream begins at the given place and time, which a session draws at random.
+    pub(crate) fn new(from_app: RingReader<EncodedFrame>, first: (u16, RtpTime)) -> Self {
+        Self { from_app, sequence_number: first.0, sender_time: first.1, ahead: 0, speaking: false }
     }
 
-    /// Gives a packet to the application, in the order of arrival. One that it does not take in time is dropped and counted.
-    pub(crate) fn receive(&mut self, packet: &AudioPacket<'_>) {
+    fn tick(&mut self) {
+        self.sender_time = self.sender_time.plus(RTP_TICKS_PER_FRAME);
+        self.ahead = self.ahead.saturating_sub(RTP_TICKS_PER_FRAME);
+        self.speaking &= self.from_app.queued() > 0 || self.ahead > 0;
+    }
+}
+
+/// The encoded path of a session, both ways.
+pub(crate) struct EncodedPath {
+    to_app: RingWriter<EncodedFrame>,
+    /// Of each section that is heard: the stream, and the highest number seen in it.
+    heard: Box<[Option<(Ssrc, u64)>]>,
+    /// One for each section that is sent, that of the mix first.
+    lanes: Box<[EncodedLane]>,
+    stats: Arc<SharedStats>,
+}
+
+impl EncodedPath {
+    /// A path that hears the mix and as many speakers beside it.
+    pub(crate) fn new(
+        to_app: RingWriter<EncodedFrame>,
+        speakers_heard: u8,
+        lanes: Box<[EncodedLane]>,
+        stats: Arc<SharedStats>,
+    ) -> Self {
+        Self { to_app, heard: vec![None; 1 + usize::from(speakers_heard)].into(), lanes, stats }
+    }
+
+    /// Gives a packet of a section to the application, in the order of arrival. One that it does not take in time is dropped
+    /// and counted.
+    pub(crate) fn receive(&mut self, section: usize, packet: &AudioPacket<'_>) {
         let counters = &self.stats.counters;
         counters.packets_received.add(1);
         counters.bytes_received.add(packet.payload.len() as u64);
-        let sequence_number = extend(&mut self.heard, packet.ssrc, packet.sequence_number);
-        if packet.payload.len() > EncodedFrame::MAX_LEN {
+        let heard = self.heard.get_mut(section);
+        let Some(heard) = heard.filter(|_| packet.payload.len() <= EncodedFrame::MAX_LEN) else {
             counters.packets_discarded.add(1);
             return;
+        };
+        let sequence_number = extend(heard, packet.ssrc, packet.sequence_number);
+        let mut speakers = packet.speakers;
+        if section > 0 && speakers.is_empty() {
+            speakers.push(ActiveSpeaker { source: MediaSourceId(packet.ssrc.0), level: packet.level });
         }
         let written = self.to_app.write(|slot| {
             slot.set_payload(packet.payload);
+            slot.section = section;
             slot.encoding = packet.encoding;
             slot.marker = packet.marker;
             slot.ssrc = packet.ssrc;
             slot.sequence_number = sequence_number;
             slot.sender_time = packet.sender_time;
             slot.arrival_time = packet.arrival_time;
-            slot.speakers = packet.speakers;
+            slot.speakers = speakers;
             slot.level = packet.level;
         });
         if written { counters.frames_delivered.add(1) } else { counters.frames_dropped.add(1) }
     }
 
-    /// Packets of the application that wait.
-    pub(crate) fn queued(&self) -> usize {
-        self.from_app.queued()
+    /// Sections that are sent: 0 to so many.
+    pub(crate) fn sections(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// Packets of the application that wait for that section.
+    pub(crate) fn queued(&self, section: usize) -> usize {
+        self.lanes.get(section).map_or(0, |lane| lane.from_app.queued())
     }
 
     /// Moves on by one tick of 20 ms.
     pub(crate) fn tick(&mut self) {
-        self.sender_time = self.sender_time.plus(RTP_TICKS_PER_FRAME);
-        self.ahead = self.ahead.saturating_sub(RTP_TICKS_PER_FRAME);
-        self.speaking &= self.queued() > 0 || self.ahead > 0;
+        self.lanes.iter_mut().for_each(EncodedLane::tick);
     }
 
-    /// The next packet that is due at this tick, if one waits. Packets follow each other without a gap while the application
-    /// has them in time, whatever they last; after a pause, the clock has run on.
-    pub(crate) fn next(&mut self, now: MediaInstant) -> Option<OutgoingAudio<'_>> {
-        if self.ahead >= RTP_TICKS_PER_FRAME {
-            return None;
-        }
-        let frame = self.from_app.read()?;
+    /// The next packet of a section that is due at this tick, if one waits. Packets follow each other without a gap while the
+    /// application has them in time, whatever they last; after a pause, the clock has run on.
+    pub(crate) fn next(&mut self, section: usize, now: MediaInstant) -> Option<OutgoingAudio<'_>> {
+        let lane = self.lanes.get_mut(section).filter(|lane| lane.ahead < RTP_TICKS_PER_FRAME)?;
+        let frame = lane.from_app.read()?;
         self.stats.ledger.record(Stage::AppIn, now.since(frame.arrival_time));
-        let sequence_number = self.sequence_number;
-        self.sequence_number = sequence_number.wrapping_add(1);
-        let sender_time = self.sender_time.plus(self.ahead);
+        let sequence_number = lane.sequence_number;
+        lane.sequence_number = sequence_number.wrapping_add(1);
+        let sender_time = lane.sender_time.plus(lane.ahead);
         // Whoever let it in has seen that it is Opus.
-        self.ahead += duration(frame.payload()).unwrap_or(RTP_TICKS_PER_FRAME);
+        lane.ahead += duration(frame.payload()).unwrap_or(RTP_TICKS_PER_FRAME);
         Some(OutgoingAudio {
+            section,
             sequence_number,
             sender_time,
-            marker: !std::mem::replace(&mut self.speaking, true),
+            marker: !std::mem::replace(&mut lane.speaking, true),
             encoding: Encoding::Opus,
             level: frame.level,
+            speakers: &frame.speakers,
             payload: frame.payload(),
         })
     }
@@ -238,7 +267,8 @@ mod tests {
         let (to_app, heard) = frame_ring(4, EncodedFrame::empty);
         let (say, from_app) = frame_ring(8, EncodedFrame::empty);
         let stats = Arc::new(SharedStats::new());
-        (EncodedPath::new((to_app, from_app), (65_535, RtpTime(u32::MAX - 959)), stats), say, heard)
+        let lane = EncodedLane::new(from_app, (65_535, RtpTime(u32::MAX - 959)));
+        (EncodedPath::new(to_app, 2, [lane].into(), stats), say, heard)
     }
 
     fn packet(ssrc: u32, sequence_number: u16, payload: &[u8]) -> AudioPacket<'_> {
@@ -261,7 +291,7 @@ mod tests {
         let mut all = Vec::new();
         for _ in 0..ticks {
             let mut tick = Vec::new();
-            while let Some(out) = path.next(MediaInstant::ZERO) {
+            while let Some(out) = path.next(0, MediaInstant::ZERO) {
                 tick.push((out.sequence_number, out.sender_time.since(start), out.marker));
             }
             path.tick();
@@ -274,10 +304,10 @@ mod tests {
     fn packets_keep_their_places_and_bytes_in_the_order_of_arrival() {
         let (mut path, _say, mut heard) = path();
         for (ssrc, number, payload) in [(1, 65_535, TWENTY), (1, 1, SIXTY), (1, 0, TEN), (2, 9, TWENTY)] {
-            path.receive(&packet(ssrc, number, payload));
+            path.receive(0, &packet(ssrc, number, payload));
         }
-        path.receive(&packet(2, 10, TWENTY));
-        path.receive(&packet(2, 11, &[0; 1501]));
+        path.receive(0, &packet(2, 10, TWENTY));
+        path.receive(0, &packet(2, 11, &[0; 1501]));
         let mut seen = Vec::new();
         while let Some(frame) = heard.read() {
             seen.push((frame.ssrc().0, frame.sequence_number() - (1 << 16), frame.payload().to_vec()));
@@ -306,5 +336,54 @@ mod tests {
         assert_eq!(sent(&mut path, 7), expected);
         say.write(|slot| assert!(slot.set_payload(TWENTY)));
         assert_eq!(sent(&mut path, 1), [vec![(4, 6720, true)]], "the clock ran on");
+    }
+
+    #[test]
+    fn each_section_has_its_own_numbers_and_names_its_speaker() {
+        let (mut path, _say, mut heard) = path();
+        for (section, ssrc, number) in [(0, 1, 7), (1, 2, 500), (2, 3, 9), (1, 2, 501), (0, 1, 8), (3, 4, 1)]
+        {
+            path.receive(section, &packet(ssrc, number, TWENTY));
+        }
+        let mut seen = Vec::new();
+        while let Some(frame) = heard.read() {
+            let number = frame.sequence_number() - (1 << 16);
+            seen.push((frame.section(), number, frame.source().map(|source| source.0)));
+        }
+        assert_eq!(seen, [(0, 7, None), (1, 500, Some(2)), (2, 9, Some(3)), (1, 501, Some(2))]);
+        let counters = path.stats.read().counters;
+        assert_eq!((counters.frames_dropped, counters.packets_discarded), (1, 1), "full, and not agreed on");
+    }
+
+    #[test]
+    fn sections_are_paced_each_by_itself() {
+        let (to_app, _heard) = frame_ring(4, EncodedFrame::empty);
+        let (mut says, lanes): (Vec<_>, Vec<_>) = (0..3_u16)
+            .map(|section| {
+                let (say, from_app) = frame_ring(8, EncodedFrame::empty);
+                (say, EncodedLane::new(from_app, (100 * section, RtpTime(0))))
+            })
+            .unzip();
+        let mut path = EncodedPath::new(to_app, 0, lanes.into(), Arc::new(SharedStats::new()));
+        let speaker = ActiveSpeaker { source: MediaSourceId(31), level: None };
+        for (section, payloads) in [(1, vec![SIXTY, TWENTY]), (2, vec![TWENTY, TWENTY])] {
+            for payload in payloads {
+                says[section].write(|slot| {
+                    slot.set_payload(payload);
+                    slot.speakers = [speaker].into_iter().collect();
+                });
+            }
+        }
+        let mut sent = Vec::new();
+        for tick in 0..4 {
+            for section in 0..path.sections() {
+                while let Some(out) = path.next(section, MediaInstant::ZERO) {
+                    assert_eq!((out.section, out.speakers), (section, &[speaker][..]));
+                    sent.push((tick, section, out.sequence_number));
+                }
+            }
+            path.tick();
+        }
+        assert_eq!(sent, [(0, 1, 100), (0, 2, 200), (1, 2, 201), (3, 1, 101)]);
     }
 }

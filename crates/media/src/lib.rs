@@ -23,6 +23,7 @@ mod sync;
 mod time;
 mod tones;
 mod units;
+pub mod video;
 mod wire;
 mod worker;
 
@@ -67,7 +68,9 @@ pub use settings::{
     AudioSocketSettings, JitterBufferSettings, MediaPlatformSettings, MediaSessionSettings, MixSource,
     OpusSettings, Redundancy, VoiceActivitySettings, WorkerPinning,
 };
-pub use stats::{InboundRtpStats, OutboundRtpStats, SessionCounters, SessionStats, StatUnit};
+pub use stats::{
+    InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, SessionCounters, SessionStats, StatUnit,
+};
 pub use time::{MediaClock, MediaInstant, RtpTime};
 pub use tones::{Digit, ReceivedTone, Tone, ToneReceiver, ToneSettings, UnknownTone};
 pub use units::{MediaSourceId, SampleRate, Ssrc};

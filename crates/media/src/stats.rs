@@ -5,7 +5,7 @@ mod w3c;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-pub use w3c::{InboundRtpStats, OutboundRtpStats, StatUnit};
+pub use w3c::{InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, StatUnit};
 
 use crate::ledger::{Ledger, Stage, StageLatency};
 
@@ -124,23 +124,104 @@ counters! {
     datagrams_rejected,
 }
 
+/// What the peer has reported of the stream that it hears from us: all but the sums are states, as of the last report.
+#[derive(Debug, Default)]
+pub(crate) struct PeerCounters {
+    packets_lost: Counter,
+    /// In millionths.
+    fraction_lost: Counter,
+    /// In nanoseconds, as all spans here.
+    jitter: Counter,
+    round_trip_time: Counter,
+    total_round_trip_time: Counter,
+    round_trip_time_measurements: Counter,
+}
+
+impl PeerCounters {
+    /// Takes note of a report (RFC 3550 section 6.4.1): lost since the stream began, the share lost since the report before,
+    /// jitter, and there and back, if that is known.
+    pub(crate) fn note(&self, lost: i64, fraction: f32, jitter: Duration, round_trip: Option<Duration>) {
+        let nanos = |span: Duration| u64::try_from(span.as_nanos()).unwrap_or(u64::MAX);
+        // More may have come than was sent, doubled on its way.
+        self.packets_lost.set(u64::try_from(lost).unwrap_or(0));
+        self.fraction_lost.set((f64::from(fraction) * 1e6) as u64);
+        self.jitter.set(nanos(jitter));
+        if let Some(span) = round_trip {
+            self.round_trip_time.set(nanos(span));
+            self.total_round_trip_time.add(nanos(span));
+            self.round_trip_time_measurements.add(1);
+        }
+    }
+
+    fn read(&self) -> PeerReception {
+        let span = |counter: &Counter| Duration::from_nanos(counter.get());
+        PeerReception {
+            packets_lost: self.packets_lost.get(),
+            fraction_lost: self.fraction_lost.get() as f64 / 1e6,
+            jitter: span(&self.jitter),
+            round_trip_time: span(&self.round_trip_time),
+            total_round_trip_time: span(&self.total_round_trip_time),
+            round_trip_time_measurements: self.round_trip_time_measurements.get(),
+        }
+    }
+}
+
+/// A reading of [`PeerCounters`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct PeerReception {
+    packets_lost: u64,
+    fraction_lost: f64,
+    jitter: Duration,
+    round_trip_time: Duration,
+    total_round_trip_time: Duration,
+    round_trip_time_measurements: u64,
+}
+
+impl PeerReception {
+    fn merge(&mut self, other: &Self) {
+        self.packets_lost += other.packets_lost;
+        self.fraction_lost = self.fraction_lost.max(other.fraction_lost);
+        self.jitter = self.jitter.max(other.jitter);
+        self.round_trip_time = self.round_trip_time.max(other.round_trip_time);
+        self.total_round_trip_time += other.total_round_trip_time;
+        self.round_trip_time_measurements += other.round_trip_time_measurements;
+    }
+
+    fn since(&self, earlier: &Self) -> Self {
+        let (measurements, total) = (earlier.round_trip_time_measurements, earlier.total_round_trip_time);
+        Self {
+            packets_lost: self.packets_lost.saturating_sub(earlier.packets_lost),
+            total_round_trip_time: self.total_round_trip_time.saturating_sub(total),
+            round_trip_time_measurements: self.round_trip_time_measurements.saturating_sub(measurements),
+            ..*self
+        }
+    }
+}
+
 /// What a session and its application end share: counters and the ledger.
 pub(crate) struct SharedStats {
     pub(crate) counters: Counters,
     /// Interarrival jitter, in nanoseconds: a state, which adds up to nothing.
     pub(crate) jitter: Counter,
+    pub(crate) peer: PeerCounters,
     pub(crate) ledger: Ledger,
 }
 
 impl SharedStats {
     pub(crate) fn new() -> Self {
-        Self { counters: Counters::default(), jitter: Counter::default(), ledger: Ledger::new() }
+        Self {
+            counters: Counters::default(),
+            jitter: Counter::default(),
+            peer: PeerCounters::default(),
+            ledger: Ledger::new(),
+        }
     }
 
     pub(crate) fn read(&self) -> SessionStats {
         SessionStats {
             counters: self.counters.read(),
             jitter: Duration::from_nanos(self.jitter.get()),
+            peer: self.peer.read(),
             stages: Stage::ALL.map(|stage| self.ledger.read(stage)),
         }
     }
@@ -153,6 +234,7 @@ pub struct SessionStats {
     pub counters: SessionCounters,
     /// How unevenly packets came, as of the last one (RFC 3550 section 6.4.1); of several sessions, the most.
     pub jitter: Duration,
+    peer: PeerReception,
     stages: [StageLatency; Stage::ALL.len()],
 }
 
@@ -171,6 +253,7 @@ impl SessionStats {
     pub fn merge(&mut self, other: &Self) {
         self.counters.merge(&other.counters);
         self.jitter = self.jitter.max(other.jitter);
+        self.peer.merge(&other.peer);
         self.stages.iter_mut().zip(&other.stages).for_each(|(stage, other)| stage.merge(other));
     }
 
@@ -180,6 +263,7 @@ impl SessionStats {
         Self {
             counters: self.counters.since(&earlier.counters),
             jitter: self.jitter,
+            peer: self.peer.since(&earlier.peer),
             stages: std::array::from_fn(|stage| self.stages[stage].since(&earlier.stages[stage])),
         }
     }

@@ -209,6 +209,16 @@ impl TelephoneEvent {
     }
 }
 
+/// What stands in the place of a telephone event in a stream of speech: a frame of Opus without sound, as a pause has it (RFC 6716
+/// section 3.1: SILK at wideband, 20 ms).
+pub(crate) const SILENT_FRAME: &[u8] = &[9 << 3];
+
+/// When that frame begins, of the event `payload` whose packets say `began`: each says how long it is by its end.
+pub(crate) fn silent_frame_time(began: RtpTime, payload: &[u8]) -> RtpTime {
+    let event = TelephoneEvent::read(payload);
+    began.plus(event.map_or(0, |event| u32::from(event.duration).saturating_sub(CLOCK as u32 / 50)))
+}
+
 /// A tone that was heard, whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReceivedTone {

@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use offhook_media::{
-    AudioSocketSettings, MediaPlatform, MediaPlatformSettings, MediaSession, MediaSessionSettings, SendError,
-    SocketClosed, Sound, Stage,
+    AudioSocketSettings, MediaError, MediaPlatform, MediaPlatformSettings, MediaSession,
+    MediaSessionSettings, MediaSourceId, SendError, SocketClosed, Sound, Stage,
 };
+
+/// An Opus packet of SILK wideband, 20 ms (RFC 6716 table 2), whose bytes nobody looks at but a decoder.
+const SILK: &[u8] = &[9 << 3, 1, 2, 3, 4];
 
 /// Sets up both ends with these settings.
 async fn connect(settings: [AudioSocketSettings; 2]) -> (MediaPlatform, [MediaSession; 2]) {
@@ -90,4 +93,58 @@ async fn what_is_said_in_packets_is_heard_as_sound_by_one_that_decodes() {
     speaking.await.unwrap();
     drop(decoding);
     forward.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn speakers_on_sections_of_their_own_reach_one_that_decodes_and_one_that_does_not() {
+    for decodes in [true, false] {
+        let hears = AudioSocketSettings::default().unmixed(3).encoded(!decodes);
+        let sends = AudioSocketSettings::default().encoded(true).sends_unmixed(2);
+        let (_bot, [mut near, mut far]) = connect([hears, sends]).await;
+        let mut mixer = far.take_encoded_audio_socket().unwrap();
+        let speakers = mixer.take_speakers();
+        assert_eq!((speakers.len(), mixer.take_speakers().len()), (2, 0), "once, and no more than are sent");
+        let speaking: Vec<_> = (31..)
+            .zip(speakers)
+            .map(|(source, mut speaker)| {
+                speaker.set_speakers([MediaSourceId(source)]);
+                tokio::spawn(async move {
+                    for _ in 0..40 {
+                        speaker.send(SILK, None).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        let mut heard = [0; 2];
+        if decodes {
+            let (mut listener, _) = near.take_audio_socket().unwrap().split();
+            while heard.iter().any(|frames| *frames < 20) {
+                for speaker in listener.receive().await.unwrap().unmixed() {
+                    heard[speaker.source().0 as usize - 31] += 1;
+                }
+            }
+        } else {
+            let (mut listener, _) = near.take_encoded_audio_socket().unwrap().split();
+            while heard.iter().any(|packets| *packets < 20) {
+                let packet = listener.receive().await.unwrap();
+                assert_eq!(packet.source(), Some(MediaSourceId(30 + packet.section() as u32)));
+                heard[packet.section() - 1] += 1;
+            }
+        }
+        for speaking in speaking {
+            speaking.await.unwrap();
+        }
+    }
+}
+
+#[test]
+fn who_has_no_packets_to_send_cannot_send_speakers_packets() {
+    let platform = MediaPlatform::start(MediaPlatformSettings::default().workers(1)).unwrap();
+    for audio in [
+        AudioSocketSettings::default().sends_unmixed(1),
+        AudioSocketSettings::default().encoded(true).sends_unmixed(11),
+    ] {
+        let refused = platform.create_session(&MediaSessionSettings::default().audio(audio)).err().unwrap();
+        assert!(matches!(refused, MediaError::InvalidSetting { setting: "sends_unmixed", .. }), "{refused}");
+    }
 }

@@ -73,6 +73,28 @@ async fn what_one_says_the_other_hears() {
     }
 }
 
+/// As one does that has lost its call without a word: both ends have one port, and the first session is still there.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_calls_again_from_the_same_port_is_heard_while_the_old_session_lives() {
+    let (bot, peer) = (platform(), platform());
+    let (first, _first) = connect(&bot, &peer).await;
+    let (mut offering, mut answering) = connect(&bot, &peer).await;
+    let (mut speaker, mut listener) =
+        (answering.take_audio_socket().unwrap(), offering.take_audio_socket().unwrap());
+    let speaking = tokio::spawn(async move {
+        for frame in 0..50 {
+            speaker.send(&tone(frame)).await.unwrap();
+        }
+        speaker
+    });
+    for _ in 0..50 {
+        listener.receive().await.unwrap();
+    }
+    speaking.await.unwrap();
+    assert_eq!(offering.stats().counters.packets_received, 50);
+    assert_eq!(first.state(), MediaState::Connected, "it does not know yet");
+}
+
 /// Opus has no 44.1 kHz: the ends of the socket resample, and nobody notices.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_at_44_100_hz_says_and_hears_what_one_at_16_000_does() {

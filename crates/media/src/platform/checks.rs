@@ -20,6 +20,13 @@ pub(super) fn check(settings: &AudioSocketSettings) -> Result<(), MediaError> {
     if settings.unmixed > MOST_UNMIXED {
         return invalid("unmixed", format!("{} speakers; the most is {MOST_UNMIXED}", settings.unmixed));
     }
+    if settings.sends_unmixed > MOST_UNMIXED {
+        let problem = format!("{} speakers; the most is {MOST_UNMIXED}", settings.sends_unmixed);
+        return invalid("sends_unmixed", problem);
+    }
+    if settings.sends_unmixed > 0 && !settings.encoded {
+        return invalid("sends_unmixed", "only packets are sent so, of an encoded socket".to_owned());
+    }
     if settings.mix == MixSource::Local && settings.unmixed == 0 {
         return invalid("mix", "without unmixed streams there is nothing to mix here".to_owned());
     }

@@ -10,7 +10,7 @@ use super::checks::check;
 use super::negotiation::{answering, audio_description, described};
 use super::{Engine, Seat, lock};
 use crate::blob::{MediaBlob, MediaSessionId, SdpType};
-use crate::encoded::{EncodedFrame, EncodedPath, packets_in};
+use crate::encoded::{EncodedFrame, EncodedLane, EncodedPath, packets_in};
 use crate::error::MediaError;
 use crate::event::{MediaEvent, MediaStatus};
 use crate::frame::{AudioFormat, AudioFrame};
@@ -96,14 +96,15 @@ impl MediaSession {
         settings: &MediaSessionSettings,
         offer: &MediaBlob,
     ) -> Result<Self, MediaError> {
+        check(&settings.audio)?;
         let offer = described(offer, SdpType::Offer)?;
         let answering = answering(offer, &settings.audio)?;
         let place = Place::take(engine, settings.local_address)?;
         let now = engine.clock.now();
         let sdp = &offer.description.sdp;
-        let (transport, sdp) =
-            Connection::answer(&engine.identity, now, place.address(), answering.id.0, sdp)
-                .map_err(MediaError::Description)?;
+        let sections = AudioSections { socket: answering.id.0, unmixed: settings.audio.sends_unmixed };
+        let (transport, sdp) = Connection::answer(&engine.identity, now, place.address(), sections, sdp)
+            .map_err(MediaError::Description)?;
         let blob = MediaBlob::answer(offer, vec![answering], &sdp)?;
         let mut this = Self::assemble(place, settings, transport, blob)?;
         this.begin()?;
@@ -120,7 +121,8 @@ impl MediaSession {
         check(audio)?;
         let stats = Arc::new(SharedStats::new());
         lock(&place.engine.totals).add(Arc::clone(&stats));
-        let shared = Arc::new(Shared::new(Arc::clone(&stats)));
+        let speakers = transport.speakers_sent();
+        let shared = Arc::new(Shared::new(Arc::clone(&stats), speakers));
         let gains = Arc::new(Gains::default());
         let streams = AudioStreams::new(audio, &gains, &stats)?;
         let format = audio.format.codec_format();
@@ -146,9 +148,16 @@ impl MediaSession {
         let mut encoded_socket = None;
         if audio.encoded {
             let (to_app, from_worker) = frame_ring(packets_in(audio.receive_queue), EncodedFrame::empty);
-            let (to_worker, from_app) = frame_ring(packets_in(audio.send_queue), EncodedFrame::empty);
-            session = session.with_encoded(EncodedPath::new((to_app, from_app), random_start(), stats));
-            encoded_socket = Some(EncodedAudioSocket::new((from_worker, to_worker), &shared, clock));
+            let lane = || {
+                let (to_worker, from_app) = frame_ring(packets_in(audio.send_queue), EncodedFrame::empty);
+                (to_worker, EncodedLane::new(from_app, random_start()))
+            };
+            let ((to_mix, mix), (to_speakers, speakers)): (_, (Vec<_>, Vec<_>)) =
+                (lane(), (0..speakers).map(|_| lane()).unzip());
+            let lanes = std::iter::once(mix).chain(speakers).collect();
+            session = session.with_encoded(EncodedPath::new(to_app, audio.unmixed, lanes, stats));
+            encoded_socket =
+                Some(EncodedAudioSocket::new(from_worker, (to_mix, to_speakers), &shared, clock));
         } else {
             socket = Some(AudioSocket::new(audio, (from_worker, to_worker), gains, &shared, clock));
         }

@@ -24,7 +24,7 @@ use crate::event::MediaEvent;
 use crate::frame::{AudioFormat, AudioFrame};
 use crate::ledger::Stage;
 use crate::ring::RingReader;
-use crate::rtp::{AudioLevel, Encoding};
+use crate::rtp::{ActiveSpeaker, AudioLevel, Encoding};
 use crate::settings::AudioSocketSettings;
 use crate::stats::{SessionStats, SharedStats};
 use crate::time::{MediaClock, RtpTime};
@@ -36,6 +36,8 @@ const EVENTS: usize = ORDERS + 2;
 /// A packet to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct OutgoingAudio<'a> {
+    /// Which media section of the socket it goes on: 0 carries the mix, the others one speaker each.
+    pub section: usize,
     /// Its place in the stream; wraps.
     pub sequence_number: u16,
     /// When its first sample was due, on the stream's 48 kHz clock. It runs on through pauses.
@@ -46,6 +48,8 @@ pub struct OutgoingAudio<'a> {
     pub encoding: Encoding,
     /// How loud it is.
     pub level: Option<AudioLevel>,
+    /// Who is heard in it, for the list of contributing sources (RFC 3550 section 5.1): at most fifteen.
+    pub speakers: &'a [ActiveSpeaker],
     /// What `encoding` says.
     pub payload: &'a [u8],
 }
@@ -199,7 +203,16 @@ impl AudioSender {
             Encoding::TelephoneEvent => &self.tone[..],
             _ => self.encoder.payload(len),
         };
-        Some(OutgoingAudio { sequence_number, sender_time, marker, encoding, level, payload })
+        Some(OutgoingAudio {
+            section: 0,
+            sequence_number,
+            sender_time,
+            marker,
+            encoding,
+            level,
+            speakers: &[],
+            payload,
+        })
     }
 
     /// Encodes what is to be said, if anything is.

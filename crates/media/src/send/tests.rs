@@ -1,4 +1,7 @@
+pub(in crate::send) mod walk;
+
 use proptest::prelude::*;
+use walk::Step;
 
 use super::player::{Play, PlayerOrder, PlayerWriter, Playout, player_queue};
 use super::tones::{ToneOrder, ToneWriter, tone_queue};
@@ -199,42 +202,19 @@ fn silence_that_is_not_sent_ends_with_a_marker() {
     assert_eq!(scene.run(1), "l");
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Play(usize),
-    Say,
-    Clear,
-    Pause,
-    Resume,
-    Tick,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        2 => (0_usize..2_000).prop_map(Step::Play),
-        3 => Just(Step::Say),
-        1 => Just(Step::Clear),
-        1 => Just(Step::Pause),
-        1 => Just(Step::Resume),
-        6 => Just(Step::Tick),
-    ]
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     /// Barge-in as the far end has it: whatever went before, at most one packet after a clear, and then nothing.
     #[test]
-    fn after_a_clear_at_most_one_packet_is_sent(steps in proptest::collection::vec(step(), 0..60)) {
+    fn after_a_clear_at_most_one_packet_is_sent(steps in walk::steps(60, 2_000)) {
         let settings = AudioSocketSettings::default().encoder(OpusSettings::default().complexity(0));
         let mut scene = Scene::new(&settings);
         for step in steps {
             match step {
-                Step::Play(samples) => scene.play(samples),
+                Step::Enqueue(samples) => scene.play(samples),
                 Step::Say => scene.say(),
-                Step::Clear => scene.control.clear(),
-                Step::Pause => scene.control.set_paused(true),
-                Step::Resume => scene.control.set_paused(false),
                 Step::Tick => { scene.tick(); }
+                other => other.apply(&scene.control),
             }
         }
         scene.control.clear();

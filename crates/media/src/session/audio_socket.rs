@@ -7,7 +7,7 @@ use std::thread::Thread;
 use std::time::Duration;
 
 use super::Shared;
-pub(crate) use super::doorbell::wait_at;
+pub(crate) use super::doorbell::{wait_at, wait_for_more};
 use super::gains::{GainError, Gains};
 use super::rates::FrameConverter;
 use crate::audio::mix::Gain;
@@ -183,11 +183,9 @@ impl AudioSocketReceiver {
     }
 
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketClosed>> {
-        wait_at(&self.shared.heard, context, || {
-            // The state is read first: what was queued before the end is still heard.
-            let over = self.shared.state.get().is_over();
-            if self.ring.queued() > 0 { Some(Ok(())) } else { over.then_some(Err(SocketClosed)) }
-        })
+        let Shared { heard, state, .. } = &*self.shared;
+        let heard = wait_for_more(heard, state, context, || self.ring.queued() > 0);
+        heard.map(|is_more| is_more.then_some(()).ok_or(SocketClosed))
     }
 }
 

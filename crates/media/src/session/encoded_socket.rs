@@ -4,33 +4,54 @@ use std::future::poll_fn;
 use std::sync::Arc;
 
 use super::Shared;
-use super::audio_socket::{SendError, SocketClosed, wait_at};
+use super::audio_socket::{SendError, SocketClosed, wait_at, wait_for_more};
+use super::doorbell::Doorbell;
 use crate::clock::SystemClock;
 use crate::encoded::{EncodedFrame, duration};
 use crate::ledger::Stage;
 use crate::ring::{RingReader, RingWriter};
-use crate::rtp::AudioLevel;
+use crate::rtp::{ActiveSpeaker, ActiveSpeakers, AudioLevel};
 use crate::time::MediaClock;
+use crate::units::MediaSourceId;
 
 /// Hears and speaks Opus packets, for applications that store or pass on what they hear: no jitter buffer, no decoder and no
 /// encoder stand between them and the wire.
 ///
 /// Packets are heard in the order in which they came, as soon as they came. They are sent at the pace at which they play.
+///
+/// An answering end may send speakers on media sections of their own, too
+/// ([`sends_unmixed`](crate::AudioSocketSettings::sends_unmixed)), as one does that mixes a meeting.
 pub struct EncodedAudioSocket {
     receiver: EncodedAudioReceiver,
     sender: EncodedAudioSender,
+    speakers: Vec<EncodedAudioSender>,
 }
 
 impl EncodedAudioSocket {
     pub(crate) fn new(
-        (from_worker, to_worker): (RingReader<EncodedFrame>, RingWriter<EncodedFrame>),
+        from_worker: RingReader<EncodedFrame>,
+        (to_mix, to_speakers): (RingWriter<EncodedFrame>, Vec<RingWriter<EncodedFrame>>),
         shared: &Arc<Shared>,
         clock: SystemClock,
     ) -> Self {
+        let sender = |(section, ring)| EncodedAudioSender {
+            ring,
+            room: Arc::clone(shared.room_of(section)),
+            speakers: ActiveSpeakers::NONE,
+            shared: Arc::clone(shared),
+            clock,
+        };
         Self {
             receiver: EncodedAudioReceiver { ring: from_worker, shared: Arc::clone(shared), clock },
-            sender: EncodedAudioSender { ring: to_worker, shared: Arc::clone(shared), clock },
+            sender: sender((0, to_mix)),
+            speakers: (1..).zip(to_speakers).map(sender).collect(),
         }
+    }
+
+    /// What sends each speaker on a section of its own, once: whoever takes them owns them. As many as were agreed on, that of
+    /// section 1 first; none unless this end answers and [sends them](crate::AudioSocketSettings::sends_unmixed).
+    pub fn take_speakers(&mut self) -> Vec<EncodedAudioSender> {
+        std::mem::take(&mut self.speakers)
     }
 
     /// The two directions, for tasks of their own.
@@ -69,13 +90,10 @@ impl EncodedAudioReceiver {
     /// When the session is over and all has been heard.
     pub async fn receive(&mut self) -> Result<&EncodedFrame, SocketClosed> {
         poll_fn(|context| {
-            wait_at(&self.shared.heard, context, || {
-                // The state is read first: what was queued before the end is still heard.
-                let over = self.shared.state.get().is_over();
-                if self.ring.queued() > 0 { Some(Ok(())) } else { over.then_some(Err(SocketClosed)) }
-            })
+            let Shared { heard, state, .. } = &*self.shared;
+            wait_for_more(heard, state, context, || self.ring.queued() > 0)
         })
-        .await?;
+        .await;
         self.try_receive().ok_or(SocketClosed)
     }
 
@@ -93,14 +111,22 @@ impl EncodedAudioReceiver {
     }
 }
 
-/// The speaking half of an [`EncodedAudioSocket`].
+/// The speaking half of an [`EncodedAudioSocket`]; or what sends one speaker on a section of its own, at a pace of its own.
 pub struct EncodedAudioSender {
     ring: RingWriter<EncodedFrame>,
+    room: Arc<Doorbell>,
+    speakers: ActiveSpeakers,
     shared: Arc<Shared>,
     clock: SystemClock,
 }
 
 impl EncodedAudioSender {
+    /// Who is heard in what is queued from now on: the contributing sources of its packets (RFC 3550 section 5.1), the loudest
+    /// first. Their levels are not sent. At first nobody, and then the stream itself is who speaks.
+    pub fn set_speakers(&mut self, speakers: impl IntoIterator<Item = MediaSourceId>) {
+        self.speakers = speakers.into_iter().map(|source| ActiveSpeaker { source, level: None }).collect();
+    }
+
     /// Queues an Opus packet (RFC 6716) of any duration; waits while the send queue is full, so that a caller in a loop runs at
     /// the pace at which the packets play. `level` is what is said of its loudness on the wire.
     ///
@@ -109,7 +135,7 @@ impl EncodedAudioSender {
     pub async fn send(&mut self, payload: &[u8], level: Option<AudioLevel>) -> Result<(), SendError> {
         check(payload)?;
         poll_fn(|context| {
-            wait_at(&self.shared.room, context, || {
+            wait_at(&self.room, context, || {
                 if self.shared.state.get().is_over() {
                     return Some(Err(SendError::Closed));
                 }
@@ -134,6 +160,7 @@ impl EncodedAudioSender {
             let fits = slot.set_payload(payload);
             debug_assert!(fits, "its length was checked");
             slot.level = level;
+            slot.speakers = self.speakers;
             slot.arrival_time = app_in;
         });
         if written { Ok(()) } else { Err(SendError::Full) }

@@ -22,25 +22,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::BytesMut;
-use outbox::TRANSMITS;
 pub(crate) use outbox::{Outbox, Ticks};
+use outbox::{TRANSMITS, send};
 use protocol::Protocol;
 use quality::QualityMonitor;
 pub(crate) use shared::Shared;
 use state::MediaState;
 use streams::AudioStreams;
-use transport::{ReceivedAudio, Transport, TransportEvent};
+use transport::{PeerReport, ReceivedAudio, Transport, TransportEvent};
 
 use crate::encoded::EncodedPath;
 use crate::event::{MediaEvent, MediaStatus, StreamFailure};
 use crate::frame::{AudioFormat, AudioFrame};
 use crate::ledger::Stage;
+use crate::receive::AudioPacket;
 use crate::ring::{RingReader, RingWriter};
 use crate::rtp::{AudioLevel, Encoding};
-use crate::send::{AudioSender, OutgoingAudio};
-use crate::stats::{Counters, SharedStats};
+use crate::send::AudioSender;
+use crate::stats::SharedStats;
 use crate::time::{MediaClock, MediaInstant};
-use crate::tones::{ReceivedTone, ToneReceiver};
+use crate::tones::{ReceivedTone, SILENT_FRAME, ToneReceiver, silent_frame_time};
 
 /// Longest time between two looks at a session, when nothing is due.
 const IDLE: std::time::Duration = std::time::Duration::from_secs(1);
@@ -220,7 +221,9 @@ impl<T: Transport> Session<T> {
                     self.enter(MediaState::Connected, out);
                 }
                 TransportEvent::Report(report) => {
-                    self.sender.on_report(report.fraction_lost);
+                    let PeerReport { fraction_lost, packets_lost, jitter, round_trip_time } = report;
+                    self.shared.stats.peer.note(packets_lost, fraction_lost, jitter, round_trip_time);
+                    self.sender.on_report(fraction_lost);
                     self.quality.on_report(&report, &self.shared.quality);
                 }
                 TransportEvent::Disconnected => self.enter(MediaState::Disconnected, out),
@@ -232,7 +235,7 @@ impl<T: Transport> Session<T> {
         while let Some(packet) = self.transport.poll_audio() {
             packets += 1;
             if let Some(encoded) = &mut self.encoded {
-                encoded.receive(&packet.audio());
+                encoded.receive(packet.section, &packet.audio());
                 out.press(&self.shared.heard);
                 continue;
             }
@@ -260,6 +263,7 @@ impl<T: Transport> Session<T> {
             self.next_tick = None;
             out.press(&self.shared.heard);
             out.press(&self.shared.room);
+            self.shared.speakers_room.iter().for_each(|room| out.press(room));
             self.end_sending(out);
         }
     }
@@ -298,6 +302,14 @@ impl<T: Transport> Session<T> {
         {
             self.tell(MediaEvent::ToneReceived { tone, duration }, out);
         }
+        // Its packets are numbered as those of speech are: to the jitter buffer they are a pause, and no loss.
+        let pause = AudioPacket {
+            encoding: Encoding::Opus,
+            sender_time: silent_frame_time(*sender_time, payload),
+            payload: SILENT_FRAME,
+            ..packet.audio()
+        };
+        self.streams.receive(packet.section, pause);
     }
 
     /// Tells what the tick has brought beside audio.
@@ -363,35 +375,20 @@ impl<T: Transport> Session<T> {
     /// Sends what the application has of packets; `false` when it had nothing.
     fn forward(&mut self, clock: &impl MediaClock, out: &mut Outbox) -> bool {
         let Some(encoded) = &mut self.encoded else { return false };
-        let waiting = encoded.queued();
-        while let Some(packet) = encoded.next(clock.now()) {
-            let encode_out = clock.now();
-            send(&mut self.transport, encode_out, packet, &self.shared.stats.counters, &mut self.encoded_out);
-        }
-        let sent = encoded.queued() < waiting;
-        if sent {
-            out.press(&self.shared.room);
+        let mut sent = false;
+        for section in 0..encoded.sections() {
+            let waiting = encoded.queued(section);
+            while let Some(packet) = encoded.next(section, clock.now()) {
+                let encode_out = clock.now();
+                let counters = &self.shared.stats.counters;
+                send(&mut self.transport, encode_out, packet, counters, &mut self.encoded_out);
+            }
+            if encoded.queued(section) < waiting {
+                sent = true;
+                out.press(self.shared.room_of(section));
+            }
         }
         encoded.tick();
         sent
-    }
-}
-
-/// Sends `packet`, which left the encoder at `now`.
-fn send(
-    transport: &mut impl Transport,
-    now: MediaInstant,
-    packet: OutgoingAudio<'_>,
-    counters: &Counters,
-    encoded_out: &mut Vec<MediaInstant>,
-) {
-    if transport.send_audio(now, packet).is_ok() {
-        counters.packets_sent.add(1);
-        counters.bytes_sent.add(packet.payload.len() as u64);
-        if encoded_out.len() < encoded_out.capacity() {
-            encoded_out.push(now);
-        }
-    } else {
-        counters.send_errors.add(1);
     }
 }

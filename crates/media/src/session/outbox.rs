@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::doorbell::Doorbell;
-use super::transport::Transmit;
+use super::transport::{Transmit, Transport};
+use crate::send::OutgoingAudio;
+use crate::stats::Counters;
+use crate::time::MediaInstant;
 
 /// Datagrams that an outbox has room for from the start: those of the ticks that are made at once, of packets as short as Opus has
 /// them.
@@ -36,5 +39,24 @@ impl Outbox {
         if doorbell.press() {
             self.doorbells.push(Arc::clone(doorbell));
         }
+    }
+}
+
+/// Sends `packet`, which left the encoder at `now`.
+pub(super) fn send(
+    transport: &mut impl Transport,
+    now: MediaInstant,
+    packet: OutgoingAudio<'_>,
+    counters: &Counters,
+    encoded_out: &mut Vec<MediaInstant>,
+) {
+    if transport.send_audio(now, packet).is_ok() {
+        counters.packets_sent.add(1);
+        counters.bytes_sent.add(packet.payload.len() as u64);
+        if encoded_out.len() < encoded_out.capacity() {
+            encoded_out.push(now);
+        }
+    } else {
+        counters.send_errors.add(1);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::doorbell::Doorbell;
 use super::quality::QualityBoard;
 use super::state::{MediaState, SharedState};
+use super::transport::AudioSection;
 use crate::send::control::SendControl;
 use crate::stats::SharedStats;
 
@@ -18,6 +19,8 @@ pub(crate) struct Shared {
     pub(crate) heard: Arc<Doorbell>,
     /// Room for frames to say, or the end of the session.
     pub(crate) room: Arc<Doorbell>,
+    /// The same for packets of each speaker that is sent on a section of its own.
+    pub(crate) speakers_room: Box<[Arc<Doorbell>]>,
     /// The state has changed.
     pub(crate) changed: Arc<Doorbell>,
     /// Something happened, or the session is over.
@@ -29,7 +32,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(stats: Arc<SharedStats>) -> Self {
+    /// For a session that sends as many speakers on sections of their own.
+    pub(crate) fn new(stats: Arc<SharedStats>, speakers: u8) -> Self {
         let doorbell = Arc::<Doorbell>::default;
         Self {
             state: SharedState::new(),
@@ -38,6 +42,7 @@ impl Shared {
             quality: QualityBoard::default(),
             heard: doorbell(),
             room: doorbell(),
+            speakers_room: (0..speakers).map(|_| doorbell()).collect(),
             changed: doorbell(),
             happened: doorbell(),
             played: doorbell(),
@@ -45,11 +50,17 @@ impl Shared {
         }
     }
 
+    /// The doorbell of who sends packets on that section.
+    pub(crate) fn room_of(&self, section: AudioSection) -> &Arc<Doorbell> {
+        section.checked_sub(1).and_then(|speaker| self.speakers_room.get(speaker)).unwrap_or(&self.room)
+    }
+
     /// Ends the session from the application's side: whoever waits learns of it, whether or not a worker has it.
     pub(crate) fn end(&self) {
         if self.state.set(MediaState::Closed) {
             [&self.heard, &self.room, &self.changed, &self.happened, &self.played, &self.toned]
                 .into_iter()
+                .chain(&self.speakers_room)
                 .for_each(|doorbell| doorbell.answer());
         }
     }

@@ -15,6 +15,8 @@ pub enum StatUnit {
     Bytes,
     /// Seconds.
     Seconds,
+    /// A share, 0 to 1.
+    Share,
 }
 
 macro_rules! stats {
@@ -78,6 +80,24 @@ stats! {
     bytes_sent: Bytes,
 }
 
+stats! {
+    /// The stream that is sent, as its peer hears it and reports (RTCRemoteInboundRtpStreamStats). Of several sessions, what is as
+    /// of the last report is that of the worst.
+    RemoteInboundRtpStats: "remote-inbound-rtp",
+    /// Packets of ours that never came there.
+    packets_lost: Count,
+    /// The share of them between its last two reports.
+    fraction_lost: Share,
+    /// How unevenly packets come there, as of the last report.
+    jitter: Seconds,
+    /// There and back, as of the last report; 0 until it is known.
+    round_trip_time: Seconds,
+    /// All of these, summed: divided by `round_trip_time_measurements` it is the mean.
+    total_round_trip_time: Seconds,
+    /// How often there and back was measured.
+    round_trip_time_measurements: Count,
+}
+
 impl SessionStats {
     /// The stream that is heard.
     pub fn inbound_rtp(&self) -> InboundRtpStats {
@@ -111,10 +131,25 @@ impl SessionStats {
             bytes_sent: count(self.counters.bytes_sent),
         }
     }
+
+    /// The stream that is sent, as the peer reports of it: about once a second. All zero until its first report.
+    pub fn remote_inbound_rtp(&self) -> RemoteInboundRtpStats {
+        let peer = &self.peer;
+        RemoteInboundRtpStats {
+            packets_lost: peer.packets_lost as f64,
+            fraction_lost: peer.fraction_lost,
+            jitter: peer.jitter.as_secs_f64(),
+            round_trip_time: peer.round_trip_time.as_secs_f64(),
+            total_round_trip_time: peer.total_round_trip_time.as_secs_f64(),
+            round_trip_time_measurements: peer.round_trip_time_measurements as f64,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::stats::SharedStats;
 
@@ -133,6 +168,30 @@ mod tests {
         assert_eq!(value("jitter_buffer_delay"), Some((0.14, StatUnit::Seconds)));
         assert_eq!(value("jitter_buffer_emitted_count"), Some((2.0, StatUnit::Samples)));
         assert_eq!(value("jitter"), Some((0.003, StatUnit::Seconds)));
+    }
+
+    #[test]
+    fn what_the_peer_reports_is_summed_where_it_adds_up_and_else_as_of_the_last_report() {
+        let (one, two) = (SharedStats::new(), SharedStats::new());
+        let millis = Duration::from_millis;
+        one.peer.note(3, 0.25, millis(4), Some(millis(30)));
+        let before = one.read();
+        one.peer.note(5, 0.1, millis(2), Some(millis(50)));
+        one.peer.note(6, 0.125, millis(2), None);
+        two.peer.note(-1, 0.0, millis(7), None);
+        let expected = RemoteInboundRtpStats {
+            packets_lost: 6.0,
+            fraction_lost: 0.125,
+            jitter: 0.007,
+            round_trip_time: 0.05,
+            total_round_trip_time: 0.08,
+            round_trip_time_measurements: 2.0,
+        };
+        let mut both = one.read();
+        both.merge(&two.read());
+        assert_eq!(both.remote_inbound_rtp(), expected);
+        let since = one.read().since(&before).remote_inbound_rtp();
+        assert_eq!((since.packets_lost, since.total_round_trip_time), (3.0, 0.05));
     }
 
     #[test]

@@ -28,6 +28,15 @@ fn tones(expected: &[(&str, u128)]) -> Vec<(String, u128)> {
 }
 
 #[test]
+fn the_silence_behind_a_tone_lies_where_the_tone_does() {
+    let event = |duration| TelephoneEvent { code: 5, end: false, volume: 10, duration }.bytes();
+    let times = [0, 960, 1920, 1920, 2400]
+        .map(|duration| silent_frame_time(RtpTime(u32::MAX), &event(duration)).since(RtpTime(u32::MAX)));
+    assert_eq!(times, [0, 0, 960, 960, 1440]);
+    assert_eq!(silent_frame_time(RtpTime(7), &[]), RtpTime(7));
+}
+
+#[test]
 fn the_bytes_are_those_of_the_rfc() {
     // RFC 4733 section 2.3: event 9, end, volume 7, 1,600 ticks; the reserved bit is not read.
     let wire = [9, 0b1000_0111, 0x06, 0x40];

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::send::tests::walk::{Step, steps};
 
 const FORMAT: AudioFormat = AudioFormat::Pcm16K;
 const FRAME: usize = 320;
@@ -185,25 +186,6 @@ fn a_session_that_ends_answers_everything() {
     assert_eq!(scene.control.remaining(), 0);
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Step {
-    Enqueue(usize),
-    Clear,
-    Pause,
-    Resume,
-    Tick,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        3 => (0_usize..900).prop_map(Step::Enqueue),
-        1 => Just(Step::Clear),
-        1 => Just(Step::Pause),
-        1 => Just(Step::Resume),
-        6 => Just(Step::Tick),
-    ]
-}
-
 /// How many samples of a span were played.
 fn played(answer: &Playout, len: usize) -> usize {
     match answer {
@@ -218,7 +200,7 @@ proptest! {
     /// answers say is what was played, sample by sample.
     #[test]
     fn after_a_clear_at_most_a_fade_is_played_and_the_answers_add_up(
-        steps in proptest::collection::vec(step(), 0..120),
+        steps in steps(150, 900),
     ) {
         let mut scene = Scene::new();
         let mut spans = Vec::new();
@@ -233,9 +215,11 @@ proptest! {
                     clears.push((spans.len(), scene.played.len()));
                     cuts += 1;
                 }
-                Step::Pause => { scene.control.set_paused(true); pauses += 1; }
-                Step::Resume => scene.control.set_paused(false),
                 Step::Tick => { scene.tick(); }
+                other => {
+                    other.apply(&scene.control);
+                    pauses += usize::from(matches!(other, Step::Pause));
+                }
             }
         }
         scene.control.set_paused(false);
