@@ -11,6 +11,9 @@ use crate::far_end::FarEndScript;
 /// What the ids of all threads begin with.
 const THREAD_PREFIX: &str = "19:";
 
+/// What the tokens that calls give to their bots begin with.
+const TOKEN_PREFIX: &str = "emulated-meeting-";
+
 /// What somebody does when they are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PickingUp {
@@ -60,8 +63,7 @@ impl User {
     }
 }
 
-/// A meeting. The first participant carries its media; the others are in the roster only, since there is no bridge yet that
-/// would mix them.
+/// A meeting. A bot hears all of its participants, mixed. Where only one of them does anything, their far end speaks to it itself.
 #[derive(Clone, Debug)]
 pub struct Meeting {
     pub(crate) passcode: Option<String>,
@@ -69,6 +71,10 @@ pub struct Meeting {
     pub(crate) has_lobby: bool,
     /// The thread of its chat.
     pub(crate) thread_id: String,
+    /// What it is called: the key that it was added under.
+    pub(crate) key: String,
+    /// The id of the participant without one.
+    pub(crate) nameless: String,
 }
 
 impl Meeting {
@@ -80,7 +86,8 @@ impl Meeting {
     /// A meeting in which nobody is yet.
     pub fn empty() -> Self {
         let thread_id = format!("19:meeting_{}@thread.v2", Uuid::new_v4().simple());
-        Self { passcode: None, participants: Vec::new(), has_lobby: false, thread_id }
+        let (key, nameless) = (thread_id.clone(), Uuid::new_v4().to_string());
+        Self { passcode: None, participants: Vec::new(), has_lobby: false, thread_id, key, nameless }
     }
 
     /// A further participant, by object id.
@@ -131,8 +138,15 @@ impl Directory {
         if key.starts_with(THREAD_PREFIX) {
             meeting.thread_id.clone_from(&key);
         }
+        meeting.key.clone_from(&key);
         self.meetings.insert(meeting.thread_id.clone(), meeting.clone());
         self.meetings.insert(key, meeting);
+    }
+
+    /// Meetings by join id: those that people can join. Neither the threads nor the tokens of meetings are among them.
+    pub(crate) fn meetings_to_join(&self) -> impl Iterator<Item = (&String, &Meeting)> {
+        let is_join_id = |key: &str| !key.starts_with(THREAD_PREFIX) && !key.starts_with(TOKEN_PREFIX);
+        self.meetings.iter().filter(move |(key, _)| is_join_id(key))
     }
 
     /// A token by which a bot can join `meeting` again.
@@ -142,7 +156,7 @@ impl Directory {
         {
             self.meetings.remove(&oldest);
         }
-        let token = format!("emulated-meeting-{}", Uuid::new_v4().simple());
+        let token = format!("{TOKEN_PREFIX}{}", Uuid::new_v4().simple());
         self.meetings.insert(token.clone(), meeting);
         self.tokens.push_back(token.clone());
         token

@@ -1,5 +1,7 @@
 //! [io] Where the service and the far ends meet: lets far ends answer, tells the service the time, and has delivered what it owes.
 
+mod rooms;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -10,13 +12,17 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::bridge::{Bridge, RoomEvent};
 use crate::callbacks::{Answered, CallbackQueue, Courier};
-use crate::far_end::{FarEnd, FarEndState, PeerError};
-use crate::scenario::{Happening, IncomingCall};
+use crate::far_end::{FarEnd, FarEndReport, FarEndState, PeerError};
+use crate::faults::{Faults, MediaEffect, as_read, spoilt};
+use crate::scenario::{Happening, IncomingCall, Recorder};
 use crate::service::{
-    Answer, CallService, GraphError, HappeningError, KeyRing, MediaOffer, Owed, Request, TokenError, Tokens,
+    Answer, CallService, GraphError, HappeningError, KeyRing, MediaOffer, Occupant, Owed, Request,
+    TokenError, Tokens,
 };
 use crate::settings::EmulatorSettings;
+use crate::timeline::Timeline;
 
 /// The emulator's inside.
 pub(crate) struct Exchange {
@@ -30,6 +36,11 @@ pub(crate) struct Exchange {
     started: (SystemTime, Instant),
     /// Far ends by call; kept when the call is over, so that a test can ask what was heard.
     far_ends: watch::Sender<HashMap<CallId, FarEnd>>,
+    /// Tells pages that there may be something new.
+    stirred: watch::Sender<()>,
+    bridge: Arc<Bridge>,
+    /// By call: the room that its bot is in, and the bot as others see it.
+    rooms_of_bots: Mutex<HashMap<String, (String, Occupant)>>,
 }
 
 struct Inside {
@@ -43,11 +54,17 @@ struct Inside {
 const KEPT_FAR_ENDS: usize = 1000;
 
 impl Exchange {
-    pub(crate) fn new(settings: EmulatorSettings, url: String, courier: Courier) -> Self {
+    /// An exchange, and what happens in its rooms.
+    pub(crate) fn new(
+        settings: EmulatorSettings,
+        url: String,
+        courier: Courier,
+    ) -> (Self, UnboundedReceiver<RoomEvent>) {
+        let (bridge, happening) = Bridge::new();
         let mut service = CallService::new(settings.clone());
         service.serves_at(&url);
         let inside = Inside { tokens: Tokens::new(&settings, &url), service, queues: HashMap::new() };
-        Self {
+        let exchange = Self {
             settings,
             url,
             courier: Arc::new(courier),
@@ -55,7 +72,15 @@ impl Exchange {
             changed: Notify::new(),
             started: (SystemTime::now(), Instant::now()),
             far_ends: watch::Sender::new(HashMap::new()),
-        }
+            stirred: watch::Sender::new(()),
+            bridge: Arc::new(bridge),
+            rooms_of_bots: Mutex::default(),
+        };
+        (exchange, happening)
+    }
+
+    fn rooms_of_bots(&self) -> MutexGuard<'_, HashMap<String, (String, Occupant)>> {
+        self.rooms_of_bots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Nothing that is locked here waits, and nothing is left half changed by a panic.
@@ -67,6 +92,11 @@ impl Exchange {
         &self.settings
     }
 
+    /// The rooms of its calls and meetings.
+    pub(crate) fn bridge(&self) -> &Arc<Bridge> {
+        &self.bridge
+    }
+
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
@@ -75,9 +105,45 @@ impl Exchange {
         self.courier.keys()
     }
 
+    /// Where what happens is written down.
+    pub(crate) fn timeline(&self) -> &Timeline {
+        self.courier.timeline()
+    }
+
+    /// What records what is done to the emulator.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        self.courier.recorder()
+    }
+
+    /// What goes wrong on purpose.
+    pub(crate) fn faults(&self) -> &Faults {
+        self.courier.faults()
+    }
+
+    /// The same, for who outlives a look at it.
+    pub(crate) fn shared_timeline(&self) -> Arc<Timeline> {
+        Arc::clone(self.courier.timeline())
+    }
+
+    /// Changes whenever calls, people or faults may have.
+    pub(crate) fn stirred(&self) -> watch::Receiver<()> {
+        self.stirred.subscribe()
+    }
+
+    /// Something beside the service has changed that pages show.
+    pub(crate) fn stir(&self) {
+        self.stirred.send_replace(());
+    }
+
+    /// Looks at the service.
+    pub(crate) fn look<T>(&self, look: impl FnOnce(&CallService) -> T) -> T {
+        look(&self.lock().service)
+    }
+
     /// Fills the tenant's directory.
     pub(crate) fn change_directory(&self, change: impl FnOnce(&mut CallService)) {
         change(&mut self.lock().service);
+        self.stir();
     }
 
     pub(crate) fn issue_token(
@@ -125,13 +191,16 @@ impl Exchange {
             result
         };
         self.changed.notify_one();
+        self.stir();
         for call in begun {
             if let Some(far_end) = self.far_ends.borrow().get(&call) {
                 far_end.begin();
             }
+            self.let_in(&call);
         }
         for call in ended {
             tracing::info!(%call, "the call is over");
+            self.leave(&call);
             if let Some(far_end) = self.far_ends.borrow().get(&call).cloned() {
                 tokio::spawn(async move { far_end.hang_up().await });
             }
@@ -166,7 +235,7 @@ impl Exchange {
         let Some(offer) = offer else {
             return self.with_service(|service, now| service.handle(now, &request));
         };
-        let (far_end, blob) = answer_offer(&offer).await?;
+        let (far_end, blob) = answer_offer(&offer, &self.faults().of_media()).await?;
         let request = request.media_answer(blob);
         let handled = self.with_service(|service, now| service.handle(now, &request));
         let answer = match handled {
@@ -185,6 +254,7 @@ impl Exchange {
             far_ends.insert(id.clone(), far_end.clone());
         });
         tracing::info!(call = %id, "somebody is at the far end of a call");
+        self.seat(&id, &far_end, offer.people);
         if self.lock().service.call(&id).is_none() {
             // It has ended before its end could reach the far end.
             far_end.hang_up().await;
@@ -198,24 +268,30 @@ impl Exchange {
         let connecting = far_end.reached(FarEndState::Connected);
         match tokio::time::timeout(self.settings.media_timeout, connecting).await {
             Ok(state) if state < FarEndState::Closed => {
+                self.timeline().state("media", &id, "connected");
                 self.with_service(|service, _| service.media_connected(&id));
             }
             _ => {
+                self.timeline().state("media", &id, "did not connect");
                 self.with_service(|service, _| service.media_lost(&id));
                 return far_end.hang_up().await;
             }
         }
         if far_end.reached(FarEndState::HungUp).await == FarEndState::HungUp {
             self.with_service(|service, _| service.far_end_hangs_up(&id));
+            self.happens_in_room(&id, &Happening::HangUp);
         }
         // In a meeting the call may go on without them; when it does not, this is its end.
         far_end.reached(FarEndState::Closed).await;
+        self.timeline().state("media", &id, "closed");
         self.with_service(|service, _| service.media_lost(&id));
     }
 
     /// Lets people do something in a call.
     pub(crate) fn happen(&self, call: &CallId, happening: &Happening) -> Result<(), HappeningError> {
-        self.with_service(|service, now| service.happen(now, call, happening))
+        self.with_service(|service, now| service.happen(now, call, happening))?;
+        self.happens_in_room(call, happening);
+        Ok(())
     }
 
     /// Somebody calls the bot.
@@ -225,6 +301,18 @@ impl Exchange {
 
     pub(crate) fn calls(&self) -> Vec<CallId> {
         self.lock().service.calls().cloned().collect()
+    }
+
+    /// Where the far ends of calls that are not over stand, and what they have counted.
+    pub(crate) fn far_ends(&self) -> Vec<(CallId, FarEndState, FarEndReport)> {
+        let far_ends = self.far_ends.borrow();
+        let of_call = |id: CallId| {
+            far_ends
+                .get(&id)
+                .map(|end| (end.state(), end.report()))
+                .map(|(state, report)| (id, state, report))
+        };
+        self.calls().into_iter().filter_map(of_call).collect()
     }
 
     /// A recording: its bytes, or nothing inside when the token is not its own.
@@ -245,6 +333,7 @@ impl Exchange {
         for far_end in far_ends {
             far_end.hang_up().await;
         }
+        self.bridge.close().await;
     }
 }
 
@@ -261,15 +350,16 @@ impl Inside {
 }
 
 /// Lets a far end answer the bot's offer; gives it, and its blob.
-async fn answer_offer(offer: &MediaOffer) -> Result<(FarEnd, String), GraphError> {
-    let blob = read_offer(&offer.blob)?;
+async fn answer_offer(offer: &MediaOffer, faults: &[MediaEffect]) -> Result<(FarEnd, String), GraphError> {
+    let mut blob = read_offer(&offer.blob)?;
+    blob.description.sdp = as_read(blob.description.sdp, faults);
     let answered = FarEnd::answer(&blob, &offer.script, offer.source).await;
     let (far_end, sdp) = answered.map_err(|error| match error {
         PeerError::Offer(_) => GraphError::bad_request(format!("Invalid media blob: {error}.")),
         _ => GraphError::internal(error.to_string()),
     })?;
     let sockets = blob.sockets.iter().map(answering).collect();
-    match MediaBlob::answer(&blob, sockets, &sdp) {
+    match MediaBlob::answer(&blob, sockets, &spoilt(sdp, faults)) {
         Ok(blob) => Ok((far_end, blob.to_string())),
         Err(error) => {
             far_end.hang_up().await;

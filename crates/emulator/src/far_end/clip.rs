@@ -22,6 +22,9 @@ const OPUS_RATES: [u32; 5] = [8_000, 12_000, 16_000, 24_000, 48_000];
 /// Somebody speaking; `assets/README.md` says who, and under which licence.
 const SPEECH: &[u8] = include_bytes!("../../../../assets/speech.wav");
 
+/// The highest sample of a tone: as loud as somebody who speaks up.
+const TONE_LOUDNESS: f64 = 8_000.0;
+
 /// Why a clip cannot be played.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -94,6 +97,15 @@ impl Clip {
     pub fn speech() -> Self {
         let sound = Sound::read_wav(SPEECH).expect("the asset is a WAV file");
         Self::new(sound).expect("the asset's rate is one of Opus'")
+    }
+
+    /// A second of a tone of so many whole hertz, of which the end fits the beginning.
+    pub fn tone(hertz: f64) -> Self {
+        let [.., widest] = OPUS_RATES;
+        let step = std::f64::consts::TAU * hertz.round() / f64::from(widest);
+        let samples = (0..widest).map(|i| ((step * f64::from(i)).sin() * TONE_LOUDNESS) as i16).collect();
+        let rate = SampleRate::new(widest).expect("a rate of Opus' is one that sound can have");
+        Self::new(Sound::new(rate, samples)).expect("the rate is one of Opus'")
     }
 
     /// How long it is.

@@ -23,11 +23,11 @@ const TELEPHONE_EVENT: u8 = 110;
 
 /// The numbers that were agreed on. Packets with others vanish without an error.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Numbers {
-    pub(super) opus: u8,
-    red: Option<u8>,
-    pub(super) tones: Option<u8>,
-    pub(super) source_levels: Option<u8>,
+pub(crate) struct Numbers {
+    pub(crate) opus: u8,
+    pub(super) red: Option<u8>,
+    pub(crate) tones: Option<u8>,
+    pub(crate) source_levels: Option<u8>,
 }
 
 impl Numbers {
@@ -47,6 +47,11 @@ impl Numbers {
         })
     }
 
+    /// Those of a connection of which only Opus and keys matter.
+    pub(crate) fn plain(opus: u8, tones: Option<u8>) -> Self {
+        Self { opus, red: None, tones, source_levels: None }
+    }
+
     /// What packets of a payload type carry.
     pub(super) fn content(&self, payload_type: u8) -> Option<Content> {
         let is = |number: Option<u8>| number == Some(payload_type);
@@ -61,7 +66,7 @@ impl Numbers {
 }
 
 /// What a far end understands.
-pub(super) fn media_engine() -> Result<MediaEngine, Error> {
+pub(crate) fn media_engine() -> Result<MediaEngine, Error> {
     let mut media_engine = MediaEngine::default();
     let red = codec(MIME_TYPE_RED, 2, format!("{OPUS}/{OPUS}"));
     let tones = codec(MIME_TYPE_TELEPHONE_EVENT, 0, "0-16".to_owned());
@@ -84,7 +89,7 @@ fn codec(mime_type: &str, channels: u16, sdp_fmtp_line: String) -> RTCRtpCodec {
 }
 
 /// The track of the section with this place, and its source.
-pub(super) fn audio_track(section: usize, ssrc: u32) -> MediaStreamTrack {
+pub(crate) fn audio_track(section: usize, ssrc: u32) -> MediaStreamTrack {
     let coding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
         active: true,

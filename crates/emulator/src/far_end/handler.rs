@@ -12,7 +12,9 @@ use webrtc::peer_connection::{PeerConnectionEventHandler, RTCIceGatheringState, 
 use super::FarEndState;
 use super::codecs::Numbers;
 use super::hearing::{Content, Hearing};
-use super::peer::{Track, advance};
+use super::outlet::Track;
+use super::peer::{InRoom, advance};
+use crate::bridge::Way;
 
 /// Sends packets back as they came, once it and the bot are in the call together.
 #[derive(Clone)]
@@ -29,6 +31,7 @@ pub(super) struct Handler {
     /// Known before the first packet comes.
     pub(super) numbers: Arc<OnceLock<Numbers>>,
     pub(super) echo: Option<Echo>,
+    pub(super) room: Arc<InRoom>,
 }
 
 #[async_trait]
@@ -50,34 +53,64 @@ impl PeerConnectionEventHandler for Handler {
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        let hearing = Arc::clone(&self.hearing);
-        let echo = self.echo.clone();
-        let numbers = Arc::clone(&self.numbers);
+        let heard = Heard {
+            hearing: Arc::clone(&self.hearing),
+            echo: self.echo.clone(),
+            numbers: Arc::clone(&self.numbers),
+            room: Arc::clone(&self.room),
+        };
         tokio::spawn(async move {
             while let Some(event) = track.poll().await {
-                let TrackRemoteEvent::OnRtpPacket(Packet { mut header, payload }) = event else { continue };
-                let Some(numbers) = numbers.get() else { continue };
-                let Some(content) = numbers.content(header.payload_type) else { continue };
-                let opus = hearing.receive(header.sequence_number, header.timestamp, content, &payload);
-                if let Some(Echo { track, begun }) = &echo
-                    && *begun.borrow()
-                {
-                    header.ssrc = track.ssrc;
-                    header.extension = false;
-                    header.extensions.clear();
-                    // Of a packet with copies, what is new in it.
-                    let payload = match content {
-                        Content::Tone => payload,
-                        Content::Opus | Content::Redundant { .. } => {
-                            header.payload_type = numbers.opus;
-                            opus.unwrap_or_default()
-                        }
-                    };
-                    if track.local.write_rtp(Packet { header, payload }).await.is_ok() {
-                        hearing.note_sent();
-                    }
-                }
+                let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
+                let deliver = || {
+                    let (heard, packet) = (heard.clone(), packet.clone());
+                    async move { heard.take(packet).await }
+                };
+                heard.room.path.pass(Way::In, packet.payload.len(), deliver).await;
             }
         });
+    }
+}
+
+/// Takes the packets that come.
+#[derive(Clone)]
+struct Heard {
+    hearing: Arc<Hearing>,
+    echo: Option<Echo>,
+    numbers: Arc<OnceLock<Numbers>>,
+    room: Arc<InRoom>,
+}
+
+impl Heard {
+    async fn take(&self, Packet { mut header, payload }: Packet) {
+        let Some(numbers) = self.numbers.get() else { return };
+        let Some(content) = numbers.content(header.payload_type) else { return };
+        let opus = self.hearing.receive(header.sequence_number, header.timestamp, content, &payload);
+        if let Some(inlet) = self.room.inlet() {
+            match (content, opus) {
+                (Content::Tone, _) => inlet.tone(header.timestamp, &payload),
+                (_, Some(opus)) => inlet.speech(header.timestamp, opus),
+                (_, None) => {}
+            }
+            return;
+        }
+        if let Some(Echo { track, begun }) = &self.echo
+            && *begun.borrow()
+        {
+            header.ssrc = track.ssrc;
+            header.extension = false;
+            header.extensions.clear();
+            // Of a packet with copies, what is new in it.
+            let payload = match content {
+                Content::Tone => payload,
+                Content::Opus | Content::Redundant { .. } => {
+                    header.payload_type = numbers.opus;
+                    opus.unwrap_or_default()
+                }
+            };
+            if track.local.write_rtp(Packet { header, payload }).await.is_ok() {
+                self.hearing.note_sent();
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ mod clip;
 mod codecs;
 mod handler;
 mod hearing;
+mod outlet;
 mod path;
 mod peer;
 mod red;
@@ -17,15 +18,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use clip::{Clip, ClipError};
+pub(crate) use codecs::{Numbers, audio_track, media_engine};
 use hearing::Hearing;
 pub use hearing::{FarEndReport, HeardPacket};
 use offhook_media::blob::OffhookBlob;
 use offhook_media::{MediaSourceId, Sound};
+pub(crate) use outlet::{Outlet, Track, send};
 use peer::Peer;
 pub use peer::PeerError;
+pub(crate) use peer::{advance, connection, gathered_answer};
 pub use script::{AfterSpeech, FarEndScript};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 pub use tones::HeardTone;
+pub(crate) use tones::{ToneListener, TonePacket, plan as plan_tones};
+pub(crate) use voices::{MOST_VOICES, level};
+
+use crate::bridge::{Inlet, Outgoing, Path};
 
 /// Where a far end's media stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -115,7 +123,32 @@ impl FarEnd {
 
     /// What it has counted.
     pub fn report(&self) -> FarEndReport {
-        self.hearing.report()
+        let heard = self.hearing.report();
+        FarEndReport { packets_sent: heard.packets_sent + self.peer.packets_sent(), ..heard }
+    }
+
+    /// The bot is in a room from now on: it hears what comes from there, and the room goes on with what the script says. Gives
+    /// where what the bot says goes, and how many frames of the script were played.
+    pub(crate) fn enter_room(&self, outgoing: mpsc::Receiver<Outgoing>) -> (Arc<Inlet>, u32) {
+        self.peer.enter_room(outgoing)
+    }
+
+    /// The sections in which the bot hears one speaker each.
+    pub(crate) fn unmixed(&self) -> usize {
+        self.peer.unmixed()
+    }
+
+    /// The network between the bot and whoever hears it.
+    pub(crate) fn path(&self) -> &Path {
+        self.peer.path()
+    }
+
+    /// The room has come to the end of the script.
+    pub(crate) fn finished_speech(&self, hangs_up: bool) {
+        self.peer.advance(FarEndState::SpeechFinished);
+        if hangs_up {
+            self.peer.advance(FarEndState::HungUp);
+        }
     }
 
     /// What it has heard so far, mono at 16 kHz, on the timeline of the sender's clock: what never came is silence.

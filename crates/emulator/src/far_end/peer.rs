@@ -1,21 +1,21 @@
 //! The WebRTC connection of a far end, over `webrtc`'s own asynchronous driver.
 
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use offhook_media::MediaSourceId;
 use offhook_media::blob::{Modality, OffhookBlob};
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::transport::RTCDtlsRole;
-use rtc::rtp::{Packet, header::Header};
 use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{
-    PeerConnection, PeerConnectionBuilder, Registry, SettingEngineBuilder, register_default_interceptors,
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, Registry,
+    SettingEngineBuilder, register_default_interceptors,
 };
 
 use super::FarEndState;
@@ -23,14 +23,19 @@ use super::clip::ClipError;
 use super::codecs::{self, Numbers};
 use super::handler::{Echo, Handler};
 use super::hearing::Hearing;
+use super::outlet::{Outlet, Track};
 use super::path;
 use super::script::{AfterSpeech, FarEndScript};
 use super::tones;
-use super::voices::{FRAME, Speech, TICKS_PER_FRAME};
+use super::voices::{FRAME, MOST_VOICES, Speech};
+use crate::bridge::{Inlet, Outgoing, Path};
 use crate::link::UdpRelay;
 
 /// How long gathering host candidates may take; on loopback it takes a millisecond.
 const GATHERING_TIME: Duration = Duration::from_secs(5);
+
+/// How long a bot is waited for once it is missed: as long as the stack does by default.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 /// Why a far end could not answer.
 #[derive(Debug, thiserror::Error)]
@@ -59,23 +64,42 @@ pub enum PeerError {
 /// A connection, and the tracks that it speaks on.
 pub(super) struct Peer {
     connection: Arc<dyn PeerConnection>,
-    /// For each section that it speaks in: that of the mix first.
-    tracks: Vec<Track>,
+    outlet: Outlet,
     /// Whether the bot asks for the mix.
     mixes: bool,
-    numbers: Numbers,
-    hearing: Arc<Hearing>,
     report: Arc<watch::Sender<FarEndState>>,
     /// Whether it and the bot are in the call together. Media connects before that, while the phone still rings.
     begun: watch::Sender<bool>,
     relay: Mutex<Option<UdpRelay>>,
+    room: Arc<InRoom>,
 }
 
-/// Where the packets of one section go.
-#[derive(Clone)]
-pub(super) struct Track {
-    pub(super) local: Arc<TrackLocalStaticRTP>,
-    pub(super) ssrc: u32,
+/// Why it speaks no longer.
+enum Spoken {
+    /// It has said all.
+    All,
+    /// The bot has come into a room, which goes on with it.
+    InRoom,
+}
+
+/// What leads to a room, once the bot is in one.
+#[derive(Default)]
+pub(super) struct InRoom {
+    /// Whether it is: then the room says what the bot hears, and no longer the script.
+    is_in: AtomicBool,
+    /// Frames of the script that were played.
+    played: AtomicU32,
+    /// What the bot says.
+    inlet: Arc<Inlet>,
+    /// The network between the bot and the room.
+    pub(super) path: Arc<Path>,
+}
+
+impl InRoom {
+    /// Where what the bot says goes, if it is in a room.
+    pub(super) fn inlet(&self) -> Option<&Arc<Inlet>> {
+        self.is_in.load(Relaxed).then_some(&self.inlet)
+    }
 }
 
 impl Peer {
@@ -91,7 +115,8 @@ impl Peer {
         let (mixes, unmixed) =
             audio.map_or((true, 0), |audio| (audio.mixed != Some(false), audio.unmixed.unwrap_or(0).into()));
         let named = script.voices(source).iter().filter(|voice| voice.source.is_some()).count();
-        let voices = named.min(unmixed);
+        // Others may come to a meeting, and speak; nobody comes to a call between two.
+        let voices = if source.is_some() { unmixed.min(MOST_VOICES) } else { named.min(unmixed) };
         let tracks: Vec<Track> = (0..=voices)
             .map(|section| {
                 let ssrc = rand::random();
@@ -103,8 +128,17 @@ impl Peer {
         let echo = script.echo.then(|| Echo { track: tracks[0].clone(), begun: begun.subscribe() });
         let numbers = Arc::new(OnceLock::new());
         let (reporting, heard, known) = (Arc::clone(&report), Arc::clone(&hearing), Arc::clone(&numbers));
-        let handler = Arc::new(Handler { gathered, report: reporting, hearing: heard, numbers: known, echo });
-        let connection = connection(handler).await?;
+        let room = Arc::new(InRoom::default());
+        let handler = Handler {
+            gathered,
+            report: reporting,
+            hearing: heard,
+            numbers: known,
+            echo,
+            room: Arc::clone(&room),
+        };
+        let connection =
+            connection(Arc::new(handler), codecs::media_engine()?, Registry::new(), PATIENCE).await?;
         let sdp = match &script.link {
             Some(_) => path::without_candidates(&offer.description.sdp),
             None => offer.description.sdp.clone(),
@@ -120,8 +154,41 @@ impl Peer {
             None => (None, answer),
         };
         let relay = Mutex::new(relay);
-        let peer = Self { connection, tracks, mixes, numbers: agreed, hearing, report, begun, relay };
+        let outlet = Outlet::new(tracks, agreed, Arc::clone(&room.path)).with_copies(script.copies);
+        let peer = Self { connection, outlet, mixes, report, begun, relay, room };
         Ok((peer, answer))
+    }
+
+    /// The bot is in a room from now on: it hears what comes from there. Gives where what it says goes, and how many frames of
+    /// the script were played.
+    pub(super) fn enter_room(self: &Arc<Self>, mut outgoing: mpsc::Receiver<Outgoing>) -> (Arc<Inlet>, u32) {
+        self.room.is_in.store(true, Relaxed);
+        let peer = Arc::clone(self);
+        tokio::spawn(async move {
+            while let Some(outgoing) = outgoing.recv().await {
+                let is_mix = matches!(outgoing, Outgoing::Speech { section: 0, .. });
+                if is_mix && !peer.mixes {
+                    continue;
+                }
+                if peer.outlet.carry(outgoing).await.is_err() {
+                    return;
+                }
+            }
+        });
+        (Arc::clone(&self.room.inlet), self.room.played.load(Relaxed))
+    }
+
+    /// The sections in which the bot hears one speaker each.
+    pub(super) fn unmixed(&self) -> usize {
+        self.outlet.sections() - 1
+    }
+
+    pub(super) fn path(&self) -> &Arc<Path> {
+        &self.room.path
+    }
+
+    pub(super) fn packets_sent(&self) -> u64 {
+        self.outlet.sent()
     }
 
     /// What its script says begins, as soon as media flows.
@@ -153,7 +220,8 @@ impl Peer {
             Err(error) => Err(webrtc::error::Error::Other(error.to_string()).into()),
         };
         match said {
-            Ok(()) | Err(PeerError::Over) => {}
+            Ok(Spoken::InRoom) => return,
+            Ok(Spoken::All) | Err(PeerError::Over) => {}
             Err(error) => tracing::warn!(%error, "a far end stopped speaking"),
         }
         self.advance(FarEndState::SpeechFinished);
@@ -164,89 +232,52 @@ impl Peer {
     }
 
     /// Sends what is said and pressed: a frame each 20 ms of an absolute schedule, so that no delay adds up.
-    async fn speak(&self, speech: Option<&Speech>, script: &FarEndScript) -> Result<(), PeerError> {
+    async fn speak(&self, speech: Option<&Speech>, script: &FarEndScript) -> Result<Spoken, PeerError> {
         let len = speech.map_or(Ok(0), Speech::len)?;
         let tones = tones::plan(&script.tones);
-        let mut streams: Vec<Stream> = self.tracks.iter().map(|_| Stream::default()).collect();
         let start = Instant::now();
         for frame in 0.. {
             tokio::time::sleep_until(start + FRAME * frame).await;
             if *self.report.borrow() >= FarEndState::HungUp {
-                return Ok(());
+                return Ok(Spoken::All);
             }
+            if self.room.is_in.load(Relaxed) {
+                return Ok(Spoken::InRoom);
+            }
+            self.room.played.store(frame, Relaxed);
             let place = frame as usize;
             if place == len {
                 self.advance(FarEndState::SpeechFinished);
             }
             if let Some(packets) = place.checked_sub(len).and_then(|place| tones.get(place)) {
-                self.press(&mut streams[0], len as u32, packets).await?;
+                self.outlet.press_planned(len as u32, packets).await?;
                 continue;
             }
             let said = place - if place < len { 0 } else { tones.len() };
             let said = match (speech, script.after) {
-                (None, _) => return Ok(()),
+                (None, _) => return Ok(Spoken::All),
                 (Some(speech), _) if said < len => (speech, said),
                 (Some(speech), AfterSpeech::Repeat) if len > 0 => (speech, said % len),
                 (Some(speech), AfterSpeech::Silence) => (speech, said),
-                (Some(_), _) => return Ok(()),
+                (Some(_), _) => return Ok(Spoken::All),
             };
-            self.say(&mut streams, frame, said).await?;
+            self.say(frame, said).await?;
         }
-        Ok(())
+        Ok(Spoken::All)
     }
 
     /// Sends a frame of the mix and of each voice.
-    async fn say(
-        &self,
-        streams: &mut [Stream],
-        frame: u32,
-        (speech, place): (&Speech, usize),
-    ) -> Result<(), PeerError> {
+    async fn say(&self, frame: u32, (speech, place): (&Speech, usize)) -> Result<(), PeerError> {
         let levels = speech.levels(place);
         let named = speech.voices.iter().filter(|voice| voice.source.is_some()).zip(&levels);
         let mix = self.mixes.then_some((&speech.mix, &levels[..]));
         let voices = named.map(|(voice, level)| Some((&voice.clip, std::slice::from_ref(level))));
-        for (section, said) in std::iter::once(mix).chain(voices).take(self.tracks.len()).enumerate() {
+        for (section, said) in std::iter::once(mix).chain(voices).take(self.outlet.sections()).enumerate() {
             let Some((clip, levels)) = said else { continue };
             let encoded = clip.encoded()?;
             let payload = encoded.speech.get(place).unwrap_or(&encoded.silence).clone();
-            let stream = &mut streams[section];
-            let mut header = stream.header(self.numbers.opus, stream.time_of(frame));
-            header.marker = frame == 0;
-            header.csrc = levels.iter().map(|(source, _)| source.0).collect();
-            if let Some(number) = self.numbers.source_levels
-                && !levels.is_empty()
-            {
-                let levels = levels.iter().map(|(_, level)| *level).collect();
-                header.set_extension(number, levels)?;
-            }
-            self.send(section, header, payload).await?;
+            self.outlet.say(section, frame, payload, levels).await?;
         }
-        Ok(())
-    }
-
-    /// Sends the packets of a frame in which keys are pressed, `began` frames after the beginning.
-    async fn press(
-        &self,
-        stream: &mut Stream,
-        began: u32,
-        packets: &[tones::TonePacket],
-    ) -> Result<(), PeerError> {
-        let Some(number) = self.numbers.tones else { return Ok(()) };
-        for packet in packets {
-            let mut header = stream.header(number, stream.time_of(began + packet.since));
-            header.marker = packet.is_first;
-            self.send(0, header, Bytes::copy_from_slice(&packet.payload)).await?;
-        }
-        Ok(())
-    }
-
-    async fn send(&self, section: usize, mut header: Header, payload: Bytes) -> Result<(), PeerError> {
-        let track = &self.tracks[section];
-        header.ssrc = track.ssrc;
-        // The driver's error holds the packet, which is nobody's business.
-        track.local.write_rtp(Packet { header, payload }).await.map_err(|_| PeerError::Over)?;
-        self.hearing.note_sent();
         Ok(())
     }
 
@@ -261,37 +292,13 @@ impl Peer {
         self.advance(FarEndState::Closed);
     }
 
-    fn advance(&self, state: FarEndState) {
+    pub(super) fn advance(&self, state: FarEndState) {
         advance(&self.report, state);
     }
 }
 
-/// Where a section's RTP stands. Both numbers begin at random.
-struct Stream {
-    next_number: u16,
-    first_time: u32,
-}
-
-impl Default for Stream {
-    fn default() -> Self {
-        Self { next_number: rand::random(), first_time: rand::random() }
-    }
-}
-
-impl Stream {
-    fn time_of(&self, frame: u32) -> u32 {
-        self.first_time.wrapping_add(frame.wrapping_mul(TICKS_PER_FRAME))
-    }
-
-    fn header(&mut self, payload_type: u8, timestamp: u32) -> Header {
-        let sequence_number = self.next_number;
-        self.next_number = sequence_number.wrapping_add(1);
-        Header { version: 2, payload_type, sequence_number, timestamp, ..Default::default() }
-    }
-}
-
 /// Moves the state forward; it never goes back.
-pub(super) fn advance(report: &watch::Sender<FarEndState>, state: FarEndState) {
+pub(crate) fn advance(report: &watch::Sender<FarEndState>, state: FarEndState) {
     report.send_if_modified(|now| {
         let forward = *now < state;
         if forward {
@@ -327,7 +334,7 @@ async fn negotiate(
 }
 
 /// The answer, once all candidates are in it.
-async fn gathered_answer(
+pub(crate) async fn gathered_answer(
     connection: &dyn PeerConnection,
     mut gathering: watch::Receiver<bool>,
 ) -> Result<String, PeerError> {
@@ -336,10 +343,17 @@ async fn gathered_answer(
     Ok(connection.local_description().await.ok_or(PeerError::NoCandidates)?.sdp)
 }
 
-async fn connection(handler: Arc<Handler>) -> Result<Arc<dyn PeerConnection>, PeerError> {
-    let mut media_engine = codecs::media_engine()?;
-    let registry = register_default_interceptors(Registry::new(), &mut media_engine)?;
+/// A connection on loopback, with the usual interceptors beside those of `registry`. It is given up when the peer has not been
+/// heard of for `patience` after it was first missed, which is after 5 s.
+pub(crate) async fn connection(
+    handler: Arc<dyn PeerConnectionEventHandler>,
+    mut media_engine: MediaEngine,
+    registry: Registry,
+    patience: Duration,
+) -> Result<Arc<dyn PeerConnection>, PeerError> {
+    let registry = register_default_interceptors(registry, &mut media_engine)?;
     let settings = SettingEngineBuilder::new()
+        .with_ice_timeouts(None, Some(patience), None)
         .with_ice_connection_attempts(Some(FRAME), Some(250))
         .with_answering_dtls_role(RTCDtlsRole::Client)
         .with_include_loopback_candidate(true)

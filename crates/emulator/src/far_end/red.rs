@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::voices::TICKS_PER_FRAME;
+
 /// A copy of an earlier packet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Copy {
@@ -41,6 +43,24 @@ pub(super) fn split(packet: &Bytes, opus: u8) -> Option<(Vec<Copy>, Bytes)> {
     Some((copies, packet.slice(at..)))
 }
 
+/// A payload with copies of `before`, the oldest first, in front of `new`: all of the payload type `opus`, and each as long before
+/// the next as a frame lasts. What has no room in its header is left out.
+pub(super) fn join(before: &[Bytes], new: &[u8], opus: u8) -> Bytes {
+    let mut packet = Vec::new();
+    let dated = (1..=before.len()).rev().map(|frames| frames as u32 * TICKS_PER_FRAME).zip(before);
+    let copies: Vec<_> = dated.filter(|(ticks, copy)| *ticks < 1 << 14 && copy.len() < 1 << 10).collect();
+    for (ticks, copy) in &copies {
+        // Fourteen bits of time and ten of length.
+        let [_, head @ ..] = (ticks << 10 | copy.len() as u32).to_be_bytes();
+        packet.push(0x80 | opus);
+        packet.extend(head);
+    }
+    packet.push(opus);
+    copies.iter().for_each(|(_, copy)| packet.extend_from_slice(copy));
+    packet.extend_from_slice(new);
+    packet.into()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -55,6 +75,15 @@ mod tests {
         let copies: Vec<_> = copies.iter().map(|copy| (copy.ticks_before, &copy.payload[..])).collect();
         assert_eq!(copies, [(1920, &[1, 2, 3][..]), (960, &[4])]);
         assert_eq!(&new[..], [5, 6]);
+    }
+
+    #[test]
+    fn a_payload_with_copies_is_that_of_the_rfc() {
+        let before = [Bytes::from_static(&[1, 2, 3]), Bytes::from_static(&[4])];
+        let expected = [0x80 | 111, 0x1e, 0x00, 3, 0x80 | 111, 0x0f, 0x00, 1, 111, 1, 2, 3, 4, 5, 6];
+        assert_eq!(join(&before, &[5, 6], 111)[..], expected);
+        assert_eq!(join(&[], &[5, 6], 111)[..], [111, 5, 6]);
+        assert_eq!(join(&[Bytes::from(vec![0; 1024])], &[5], 111)[..], [111, 5], "too long to be copied");
     }
 
     #[test]

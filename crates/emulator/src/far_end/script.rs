@@ -27,11 +27,12 @@ pub enum AfterSpeech {
 /// What a far end does: what it says, when it ends, and whether it keeps what it hears. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub struct FarEndScript {
-    pub(super) clip: Option<Arc<Clip>>,
-    pub(super) after: AfterSpeech,
-    pub(super) echo: bool,
-    pub(super) tones: Vec<(Tone, Duration)>,
-    pub(super) link: Option<Arc<Link>>,
+    pub(crate) clip: Option<Arc<Clip>>,
+    pub(crate) after: AfterSpeech,
+    pub(crate) echo: bool,
+    pub(crate) tones: Vec<(Tone, Duration)>,
+    pub(crate) link: Option<Arc<Link>>,
+    pub(super) copies: usize,
     speakers: Vec<Voice>,
     keep: bool,
 }
@@ -79,6 +80,13 @@ impl FarEndScript {
         self
     }
 
+    /// Lets each packet of its mix carry copies of as many before it (RED, RFC 2198), where the bot understands them. Default none.
+    #[must_use]
+    pub fn redundant(mut self, copies: usize) -> Self {
+        self.copies = copies;
+        self
+    }
+
     /// What follows the speech. Default [`AfterSpeech::Silence`].
     #[must_use]
     pub fn then(mut self, after: AfterSpeech) -> Self {
@@ -100,13 +108,23 @@ impl FarEndScript {
         self
     }
 
+    /// Whether it sends back what it hears.
+    pub(crate) fn echoes(&self) -> bool {
+        self.echo
+    }
+
+    /// What follows the speech.
+    pub(crate) fn after_speech(&self) -> AfterSpeech {
+        self.after
+    }
+
     /// What it says.
     pub(crate) fn clip(&self) -> Option<&Clip> {
         self.clip.as_deref()
     }
 
     /// All who speak. What is [said](Self::say) is said by `source`.
-    pub(super) fn voices(&self, source: Option<MediaSourceId>) -> Vec<Voice> {
+    pub(crate) fn voices(&self, source: Option<MediaSourceId>) -> Vec<Voice> {
         let first = self.clip.iter().map(|clip| Voice { source, clip: Arc::clone(clip) });
         first.chain(self.speakers.iter().cloned()).take(MOST_VOICES).collect()
     }

@@ -29,15 +29,15 @@ pub struct HeardTone {
 
 /// One packet of a tone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct TonePacket {
+pub(crate) struct TonePacket {
     /// The frame of the plan in which its tone began.
-    pub(super) since: u32,
-    pub(super) is_first: bool,
-    pub(super) payload: [u8; 4],
+    pub(crate) since: u32,
+    pub(crate) is_first: bool,
+    pub(crate) payload: [u8; 4],
 }
 
 /// What is sent in each frame of 20 ms while `tones` are pressed, each for its time: nothing in the gaps.
-pub(super) fn plan(tones: &[(Tone, Duration)]) -> Vec<Vec<TonePacket>> {
+pub(crate) fn plan(tones: &[(Tone, Duration)]) -> Vec<Vec<TonePacket>> {
     let mut frames = Vec::new();
     for &(tone, duration) in tones {
         let ticks = u16::try_from(duration.as_nanos() * CLOCK / 1_000_000_000).unwrap_or(SEGMENT);
@@ -63,11 +63,11 @@ pub(super) fn plan(tones: &[(Tone, Duration)]) -> Vec<Vec<TonePacket>> {
 
 /// Takes the packets of tones apart.
 #[derive(Debug, Default)]
-pub(super) struct ToneListener {
+pub(crate) struct ToneListener {
     held: Option<Held>,
     /// When the last segment that is over began.
     last: Option<u32>,
-    pub(super) heard: Vec<HeardTone>,
+    pub(crate) heard: Vec<HeardTone>,
 }
 
 #[derive(Debug)]
@@ -81,7 +81,7 @@ struct Held {
 
 impl ToneListener {
     /// Takes in a packet whose tone began at the RTP time `since`.
-    pub(super) fn receive(&mut self, since: u32, payload: &[u8]) {
+    pub(crate) fn receive(&mut self, since: u32, payload: &[u8]) {
         let [code, end_and_volume, high, low, ..] = *payload else { return };
         let Some(tone) = Tone::from_code(code) else { return };
         let newest = self.held.as_ref().map(|held| held.since).or(self.last);

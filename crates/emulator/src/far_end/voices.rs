@@ -20,13 +20,13 @@ const FRAMES_PER_SECOND: usize = 50;
 const SILENCE: u8 = 127;
 
 /// Contributing sources of one packet (RFC 3550 section 5.1).
-pub(super) const MOST_VOICES: usize = 15;
+pub(crate) const MOST_VOICES: usize = 15;
 
 /// Somebody who speaks, and under which id: in a call between two there is none.
 #[derive(Clone, Debug)]
-pub(super) struct Voice {
-    pub(super) source: Option<MediaSourceId>,
-    pub(super) clip: Arc<Clip>,
+pub(crate) struct Voice {
+    pub(crate) source: Option<MediaSourceId>,
+    pub(crate) clip: Arc<Clip>,
 }
 
 /// All that is said: the sum, and each voice beside it, equally long.
@@ -92,7 +92,8 @@ fn levels(sound: &Sound) -> Vec<u8> {
     sound.samples().chunks(len).map(level).collect()
 }
 
-fn level(frame: &[i16]) -> u8 {
+/// How loud a frame is, in -dBov (RFC 6465 section 3).
+pub(crate) fn level(frame: &[i16]) -> u8 {
     let power = frame.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / frame.len() as f64;
     let below_full = -10.0 * (power / 32_768.0_f64.powi(2)).log10();
     below_full.round().clamp(0.0, SILENCE.into()) as u8

@@ -18,6 +18,7 @@ use super::policy::Policy;
 use super::roster::{Roster, Seat, new_seat};
 use super::transfer::Transfer;
 use super::{Ended, GraphError};
+use crate::bridge::Scripted;
 use crate::directory::User;
 use crate::settings::EmulatorSettings;
 
@@ -47,6 +48,10 @@ pub(super) struct Record {
     pub(super) callback_uri: String,
     pub(super) size: Size,
     pub(super) roster: Roster,
+    /// The room of its media: that of the meeting, or its own.
+    pub(super) room: String,
+    /// Those in it who follow scripts, the one who carries the media first.
+    pub(super) people: Vec<Scripted>,
     /// The bot's own roster id.
     pub(super) me: ParticipantId,
     /// Who carries the media, and their roster id once they are in the call.
@@ -79,6 +84,8 @@ impl Record {
         call.my_participant_id = me.clone().into();
         call.call_chain_id = chain.unwrap_or_else(|| Uuid::new_v4().to_string().into()).into();
         Self {
+            room: id.to_string(),
+            people: Vec::new(),
             id,
             callback_uri: call.callback_uri.as_str().unwrap_or_default().to_owned(),
             call,

@@ -14,6 +14,7 @@ use super::request::{Action, OfCall, Target};
 use super::roster::new_seat;
 use super::timers::Due;
 use super::{Answer, CallService, Ended, FAR_END_SOURCE, GraphError, Request};
+use crate::bridge::Scripted;
 use crate::directory::{PickingUp, User};
 use crate::far_end::FarEndScript;
 use crate::settings::{BEYOND_LOOPBACK, callback_uri};
@@ -37,6 +38,8 @@ pub struct MediaOffer {
     pub script: FarEndScript,
     /// What its sound is tagged with, where there is a roster that says whose sound it is.
     pub(crate) source: Option<MediaSourceId>,
+    /// Those in the call who follow scripts, the one who carries its media first.
+    pub(crate) people: Vec<Scripted>,
 }
 
 /// Without the blob, which holds keys and addresses.
@@ -62,9 +65,28 @@ struct Plan {
     /// Which of them carries the media.
     carrier: usize,
     has_lobby: bool,
+    /// That of the meeting; else the call has its own.
+    room: Option<String>,
 }
 
 impl Plan {
+    /// Those who follow scripts from the beginning, with the source ids that they will have.
+    fn scripted(&self) -> Vec<Scripted> {
+        let everybody = self.people.iter().enumerate();
+        let others = everybody.clone().filter(|(place, _)| *place != self.carrier);
+        let carrier = everybody.filter(|(place, _)| *place == self.carrier);
+        let is_meeting = self.size == Size::Meeting;
+        let is_told = self.size != Size::PeerToPeer;
+        let sources = (FAR_END_SOURCE.0..).map(|source| is_told.then_some(MediaSourceId(source)));
+        // Those of a group call come when they pick up.
+        let count = if is_meeting { usize::MAX } else { 1 };
+        let called = carrier.chain(others).take(count).zip(sources).map(|((_, called), source)| {
+            let id = called.identity.first().and_then(|identity| identity.id.as_str());
+            CallService::scripted(id.unwrap_or_default().to_owned(), &called.user, source)
+        });
+        called.collect()
+    }
+
     fn far_end(&self) -> User {
         self.people
             .get(self.carrier)
@@ -78,21 +100,22 @@ impl CallService {
     /// # Errors
     /// What the request is refused with in any case.
     pub fn media_offer(&self, request: &Request) -> Result<Option<MediaOffer>, GraphError> {
-        let (media, script, size) = match self.target(request)? {
+        let (media, script, source, people) = match self.target(request)? {
             Target::CreateCall => {
                 let plan = self.plan(request)?;
-                let script = plan.far_end().script;
-                (plan.call.media_config, script, plan.size)
+                let (script, people) = (plan.far_end().script, plan.scripted());
+                (plan.call.media_config, script, source_in(plan.size), people)
             }
             Target::OfCall(id, OfCall::Action(Action::Answer)) => {
                 let (record, body) = self.plan_answer(&id, request)?;
-                (body.media_config, record.far_end.script.clone(), record.size)
+                let source = record.people.first().and_then(|carrier| carrier.source);
+                (body.media_config, record.far_end.script.clone(), source, record.people.clone())
             }
             _ => return Ok(None),
         };
         let Some(MediaConfig::AppHosted(config)) = media.into_value() else { return Ok(None) };
-        let source = (size != Size::PeerToPeer).then_some(FAR_END_SOURCE);
-        Ok(config.blob.into_value().map(|blob| MediaOffer { blob: blob.into_exposed(), script, source }))
+        let blob = config.blob.into_value();
+        Ok(blob.map(|blob| MediaOffer { blob: blob.into_exposed(), script, source, people }))
     }
 
     fn plan(&self, request: &Request) -> Result<Plan, GraphError> {
@@ -115,11 +138,14 @@ impl CallService {
                 call.chat_info = meeting.chat().into();
             }
             let people = meeting.participants.iter().map(|(id, user)| Called {
-                identity: id.as_ref().map_or_else(|| self.nameless(user), |id| self.directory.identity(id)),
+                identity: id
+                    .as_ref()
+                    .map_or_else(|| self.nameless(meeting, user), |id| self.directory.identity(id)),
                 user: user.clone(),
             });
             let people = people.collect();
-            return Ok(Plan { call, size, people, carrier: 0, has_lobby: meeting.has_lobby });
+            let room = Some(meeting.key.clone());
+            return Ok(Plan { call, size, people, carrier: 0, has_lobby: meeting.has_lobby, room });
         }
         check_ringing(&call, size)?;
         let people = self.called(&call)?;
@@ -130,7 +156,7 @@ impl CallService {
         };
         let first = people.iter().enumerate().filter_map(ringing).min();
         let carrier = first.map_or(0, |(_, place)| place);
-        Ok(Plan { call, size, people, carrier, has_lobby: false })
+        Ok(Plan { call, size, people, carrier, has_lobby: false, room: None })
     }
 
     /// Whom a call is for.
@@ -169,13 +195,17 @@ impl CallService {
     /// Makes a call.
     pub(super) fn create(&mut self, now: SystemTime, request: &Request) -> Result<Answer, GraphError> {
         let plan = self.plan(request)?;
-        let far_end = plan.far_end();
+        let (far_end, people) = (plan.far_end(), plan.scripted());
         let mut record = Record::new(now, resource(plan.call, &self.settings), plan.size, far_end);
         let bot = record.call.source.value().and_then(|source| source.identity.value().cloned());
         let me = record.me.clone();
         let seat = record.roster.seat_bot(me, bot.unwrap_or_else(|| bot_identity(&self.settings)));
         seat.participant.is_in_lobby = plan.has_lobby.into();
         record.carrier = plan.carrier;
+        record.people = people;
+        if let Some(room) = plan.room {
+            record.room = room;
+        }
         // A form of the page without an offer has nobody at the far end, so there is no media to wait for.
         record.is_media_up = record.call.media_blob().is_none();
         record.put_media_answer(request.media_answer.as_deref().unwrap_or(OWN_BLOB));
@@ -190,6 +220,7 @@ impl CallService {
                     record.roster.seat(new_seat(), called.identity);
                 }
             }
+            self.seat_occupants(&mut record, None);
             if plan.has_lobby {
                 self.timers.set(&id, Due::LobbyEnds, now + self.limits.lobby());
             }
@@ -254,6 +285,11 @@ impl CallService {
         }
         Ok(())
     }
+}
+
+/// What the far end of a call is called in it, where there is more than one.
+fn source_in(size: Size) -> Option<MediaSourceId> {
+    (size != Size::PeerToPeer).then_some(FAR_END_SOURCE)
 }
 
 /// An id for an error: a phone number is nobody else's business.

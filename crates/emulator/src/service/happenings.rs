@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use offhook_media::MediaSourceId;
 use offhook_signaling::model::{
     Call, CallId, CallMediaState, CallState, ChangeType, ContentSharingSessionId, Field, MediaDirection,
     MediaState, Modality, Open, ParticipantId,
@@ -97,9 +98,8 @@ impl CallService {
             }
             Happening::PolicyUserJoin(who) => self.policy_user_joins(now, call, who),
             Happening::PolicyUserLeave(who) => self.policy_user_leaves(call, who),
-            Happening::CallBot(_) | Happening::ExpireTokens | Happening::RotateKey(_) => {
-                Err(HappeningError::NotInCall)
-            }
+            // All others happen in no call.
+            _ => Err(HappeningError::NotInCall),
         }
     }
 
@@ -120,13 +120,15 @@ impl CallService {
     }
 
     /// A call between two becomes a meeting of its own, which the bot can join again by a token.
-    fn escalates(&mut self, call: &CallId) -> Result<(), HappeningError> {
+    pub(super) fn escalates(&mut self, call: &CallId) -> Result<(), HappeningError> {
         let record = self.calls.get(call).ok_or(HappeningError::CallNotFound)?;
+        need(record, &JOINED[..1])?;
         // Whoever carries the media of this call carries that of the meeting.
         let mut others: Vec<&Seat> =
             record.roster.seats().iter().filter(|seat| *seat.id() != record.me).collect();
         others.sort_by_key(|seat| Some(seat.id()) != record.far_end_id.as_ref());
         let mut meeting = Meeting::empty();
+        meeting.key.clone_from(&record.room);
         for seat in others {
             let is_far_end = Some(seat.id()) == record.far_end_id.as_ref();
             let name = seat.name().unwrap_or_default();
@@ -249,6 +251,18 @@ impl CallService {
         let record = self.calls.get_mut(call).ok_or(HappeningError::CallNotFound)?;
         need(record, &JOINED)?;
         let source = record.roster.next_source();
+        self.starts_sharing_as(call, who, source)
+    }
+
+    /// Somebody shows their screen under this source id.
+    pub(super) fn starts_sharing_as(
+        &mut self,
+        call: &CallId,
+        who: &str,
+        source: MediaSourceId,
+    ) -> Result<(), HappeningError> {
+        let record = self.calls.get_mut(call).ok_or(HappeningError::CallNotFound)?;
+        need(record, &JOINED)?;
         let seat = record.roster.find_mut(who).ok_or(HappeningError::ParticipantNotFound)?;
         let sharer = seat.id().clone();
         if let Some(streams) = seat.participant.media_streams.value_mut() {
@@ -270,7 +284,7 @@ impl CallService {
         Ok(())
     }
 
-    fn stops_sharing(&mut self, call: &CallId, who: &str) -> Result<(), HappeningError> {
+    pub(super) fn stops_sharing(&mut self, call: &CallId, who: &str) -> Result<(), HappeningError> {
         let record = self.calls.get_mut(call).ok_or(HappeningError::CallNotFound)?;
         let place = shared_by(record, who)?;
         let Sharing { session, sharer } = record.content_sharing.remove(place);

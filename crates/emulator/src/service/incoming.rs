@@ -13,9 +13,10 @@ use uuid::Uuid;
 use super::calls::{Record, Size, bot_identity};
 use super::create::OWN_BLOB;
 use super::policy::Policy;
+use super::rooms::Occupant;
 use super::roster::new_seat;
 use super::timers::Due;
-use super::{Answer, CallService, Ended, GraphError, HappeningError, Request};
+use super::{Answer, CallService, Ended, FAR_END_SOURCE, GraphError, HappeningError, Request};
 use crate::directory::{Meeting, PickingUp, is_phone_number};
 use crate::scenario::IncomingCall;
 
@@ -56,19 +57,39 @@ impl CallService {
         let id = record.id.clone();
         record.roster.seat_bot(record.me.clone(), bot_identity(&self.settings));
         let told = record.call.source.value().and_then(|source| source.identity.value().cloned());
-        let caller = record.roster.seat_far_end(caller_seat.clone(), told.unwrap_or_default());
+        // Whoever sits in a room calls from there, and is heard under the source id that they have in it.
+        let occupant = self.occupant(&incoming.from);
+        let told = told.unwrap_or_default();
+        let caller = match &occupant {
+            Some((room, occupant)) => {
+                record.room.clone_from(room);
+                record.roster.seat_as(caller_seat.clone(), told, occupant.audio)
+            }
+            None => record.roster.seat_far_end(caller_seat.clone(), told),
+        };
         caller.known_as = Some(incoming.from.clone());
         caller.is_recorded = incoming.policy_recording;
         record.far_end_id = Some(caller_seat);
         record.is_picked_up = true;
         record.policy = incoming.policy_recording.then(|| Policy::new(incoming));
+        let source = match &occupant {
+            Some((_, occupant)) => Some(occupant.audio),
+            None => meeting.is_some().then_some(FAR_END_SOURCE),
+        };
+        record.people.push(Self::scripted(incoming.from.clone(), &record.far_end, source));
         if let Some(mut meeting) = meeting {
+            record.room.clone_from(&meeting.key);
             for (person, user) in &meeting.participants {
                 if person.as_deref() != Some(incoming.from.as_str()) {
                     let identity = person.as_ref().map(|id| self.directory.identity(id));
-                    record.roster.seat(new_seat(), identity.unwrap_or_else(|| self.nameless(user)));
+                    let identity = identity.unwrap_or_else(|| self.nameless(&meeting, user));
+                    let id = person.as_ref().unwrap_or(&meeting.nameless).clone();
+                    let source = record.roster.next_source();
+                    record.roster.seat_as(new_seat(), identity, source);
+                    record.people.push(Self::scripted(id, user, Some(source)));
                 }
             }
+            self.seat_occupants(&mut record, Some(&incoming.from));
             // The caller is in the meeting that the bot can join again, and carries its media.
             meeting.participants.retain(|(person, _)| person.as_deref() != Some(incoming.from.as_str()));
             meeting.participants.insert(0, (Some(incoming.from.clone()), record.far_end.clone()));
@@ -87,6 +108,13 @@ impl CallService {
         self.calls.insert(id.clone(), record);
         self.owe([post]);
         Ok(id)
+    }
+
+    /// The room that a user sits in, and who they are there.
+    fn occupant(&self, id: &str) -> Option<(String, Occupant)> {
+        let room = self.rooms_of_users.get(id)?;
+        let occupant = self.occupants.get(room)?.iter().find(|occupant| occupant.id == id)?;
+        Some((room.clone(), occupant.clone()))
     }
 
     /// The resource of a call to the bot.

@@ -1,7 +1,6 @@
 //! Which meeting a request means.
 
 use offhook_signaling::model::{Call, ChatInfo, Identity, IdentitySet, MeetingInfo, TokenMeetingInfo};
-use uuid::Uuid;
 
 use super::{CallService, GraphError};
 use crate::directory::{Meeting, User};
@@ -58,11 +57,9 @@ impl CallService {
     }
 
     /// Somebody in a meeting whom the directory knows by name only.
-    pub(super) fn nameless(&self, user: &User) -> IdentitySet {
-        let identity = Identity {
-            display_name: user.display_name.as_str().into(),
-            ..Identity::with_id(Uuid::new_v4().to_string())
-        };
+    pub(super) fn nameless(&self, meeting: &Meeting, user: &User) -> IdentitySet {
+        let id = meeting.nameless.as_str();
+        let identity = Identity { display_name: user.display_name.as_str().into(), ..Identity::with_id(id) };
         IdentitySet { user: Box::new(identity).into(), ..IdentitySet::new() }
     }
 }

@@ -22,6 +22,7 @@ mod permissions;
 mod policy;
 mod recording;
 mod request;
+mod rooms;
 mod roster;
 mod timers;
 mod tokens;
@@ -46,6 +47,7 @@ use offhook_signaling::model::{
 use recording::Recording;
 pub use request::{Answer, Method, Request};
 pub(crate) use request::{bare, segments};
+pub(crate) use rooms::Occupant;
 pub(crate) use tokens::{TokenError, Tokens};
 
 use self::calls::Record;
@@ -80,6 +82,10 @@ pub struct CallService {
     recordings: Vec<Recording>,
     questions: HashMap<Question, Joining>,
     asked: u64,
+    /// By room: those whom all its calls see.
+    occupants: HashMap<String, Vec<Occupant>>,
+    /// By the id of a user: the room that they sit in.
+    rooms_of_users: HashMap<String, String>,
 }
 
 impl CallService {
@@ -97,12 +103,19 @@ impl CallService {
             recordings: Vec::new(),
             questions: HashMap::new(),
             asked: 0,
+            occupants: HashMap::new(),
+            rooms_of_users: HashMap::new(),
         }
     }
 
     /// Where it is reached: recordings are fetched there.
     pub(crate) fn serves_at(&mut self, url: &str) {
         url.clone_into(&mut self.url);
+    }
+
+    /// Who can be called, and which meetings exist.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.directory
     }
 
     /// Adds a user by object id, or a phone by its number; or replaces the one with this id.

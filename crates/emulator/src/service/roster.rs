@@ -79,7 +79,13 @@ impl Roster {
         self.seat_as(id, identity, source)
     }
 
-    fn seat_as(&mut self, id: ParticipantId, identity: IdentitySet, source: MediaSourceId) -> &mut Seat {
+    /// Seats somebody whose sound has this source id.
+    pub(super) fn seat_as(
+        &mut self,
+        id: ParticipantId,
+        identity: IdentitySet,
+        source: MediaSourceId,
+    ) -> &mut Seat {
         let info = ParticipantInfo {
             id: id.clone().into(),
             identity: identity.into(),

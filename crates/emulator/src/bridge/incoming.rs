@@ -1,0 +1,102 @@
+//! [io] What comes from a person's connection: its state, sound, keys and pictures.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use async_trait::async_trait;
+use rtc::rtp::Packet;
+use tokio::sync::watch;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionState};
+
+use super::hall::Hall;
+use super::offer::Section;
+use super::path::{Path, Way};
+use super::video::Numbers as VideoNumbers;
+use super::voice::Inlet;
+use crate::far_end::{FarEndState, advance};
+
+/// The tracks on which pictures come, with their sources: camera and screen.
+pub(super) type Remotes = Arc<Mutex<[Option<(Arc<dyn TrackRemote>, u32)>; 2]>>;
+
+pub(super) fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) struct Handler {
+    pub(super) gathered: watch::Sender<bool>,
+    pub(super) report: Arc<watch::Sender<FarEndState>>,
+    pub(super) incoming: Incoming,
+}
+
+#[async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            self.gathered.send_replace(true);
+        }
+    }
+
+    async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
+        match state {
+            RTCPeerConnectionState::Connected => advance(&self.report, FarEndState::Connected),
+            RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed => {
+                advance(&self.report, FarEndState::Closed);
+            }
+            _ => {}
+        }
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        tokio::spawn(self.incoming.clone().follow(track));
+    }
+}
+
+/// Where what comes from a person goes.
+#[derive(Clone)]
+pub(super) struct Incoming {
+    pub(super) member: String,
+    pub(super) hall: Weak<Hall>,
+    pub(super) path: Arc<Path>,
+    pub(super) inlet: Arc<Inlet>,
+    pub(super) sections: Arc<Vec<Section>>,
+    /// The sections of the answer.
+    pub(super) formats: Arc<OnceLock<Vec<Section>>>,
+    pub(super) remotes: Remotes,
+}
+
+impl Incoming {
+    async fn follow(self, track: Arc<dyn TrackRemote>) {
+        while let Some(event) = track.poll().await {
+            let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
+            let len = packet.payload.len();
+            let deliver = || {
+                let (incoming, track, packet) = (self.clone(), Arc::clone(&track), packet.clone());
+                async move { incoming.take(&track, &packet) }
+            };
+            self.path.pass(Way::In, len, deliver).await;
+        }
+    }
+
+    fn take(&self, track: &Arc<dyn TrackRemote>, packet: &Packet) {
+        let source = packet.header.ssrc;
+        let number = packet.header.payload_type;
+        // A source that was not announced is that of the only section there is.
+        let announced = self.sections.iter().find(|section| section.sources.contains(&source));
+        let Some(section) = announced.or(self.sections.iter().find(|section| section.sends)) else { return };
+        let answered = self.formats.get().and_then(|all| all.iter().find(|held| held.mid == section.mid));
+        let Some(answered) = answered else { return };
+        if !section.is_video {
+            if answered.number("opus/48000/2") == Some(number) {
+                self.inlet.speech(packet.header.timestamp, packet.payload.clone());
+            } else if answered.number("telephone-event/48000") == Some(number) {
+                self.inlet.tone(packet.header.timestamp, &packet.payload);
+            }
+            return;
+        }
+        let Some(codec) = VideoNumbers::of(answered).codec(number) else { return };
+        lock(&self.remotes)[usize::from(section.is_slides)] = Some((Arc::clone(track), source));
+        if let Some(hall) = self.hall.upgrade() {
+            hall.show(&self.member, section.is_slides, codec, packet);
+        }
+    }
+}
