@@ -2,19 +2,23 @@
 //! so.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
-use offhook_signaling::model::{CallId, CallState, CommsNotifications, ResourceData};
+use offhook_signaling::model::{CallId, CallState, CommsNotifications, OpenEnum, ResourceData};
 use reqwest::header::{LOCATION, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode};
+use serde_json::Value;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use url::Url;
 use uuid::Uuid;
 
+use crate::duration_text;
 use crate::faults::{Delivery, Faults};
+use crate::scenario::Recorder;
 use crate::service::{KeyRing, Post, Question};
 use crate::settings::EmulatorSettings;
+use crate::timeline::{Happened, Timeline, hide, milliseconds, shown, shown_address};
 
 /// Tries for one post. How often the cloud tries is not documented.
 const TRIES: u32 = 3;
@@ -46,6 +50,8 @@ pub(crate) struct Courier {
     reached: UnboundedSender<Reached>,
     answered: UnboundedSender<Answered>,
     settings: EmulatorSettings,
+    timeline: Arc<Timeline>,
+    recorder: Arc<Recorder>,
 }
 
 /// The posts of one call, in order. They are few: a call that is over owes nothing more.
@@ -53,6 +59,8 @@ pub(crate) struct Courier {
 pub(crate) struct CallbackQueue {
     owed: UnboundedSender<Post>,
     reached: UnboundedSender<Reached>,
+    timeline: Arc<Timeline>,
+    recorder: Arc<Recorder>,
 }
 
 /// Where the posts of one call go, and what their headers name.
@@ -65,6 +73,7 @@ struct Line {
 /// A post with its id, which stays the same however often it is tried.
 #[derive(Clone)]
 struct Letter {
+    call: CallId,
     message_id: String,
     post: CommsNotifications,
     asks: Option<Question>,
@@ -78,10 +87,35 @@ impl Courier {
         reached: UnboundedSender<Reached>,
         answered: UnboundedSender<Answered>,
         settings: EmulatorSettings,
+        timeline: Arc<Timeline>,
     ) -> Result<Self, reqwest::Error> {
         // Redirects are followed by hand: the method, the token and who may be reached must stay what they are.
         let http = reqwest::Client::builder().timeout(TIMEOUT).redirect(Policy::none()).no_proxy();
-        Ok(Self { http: http.build()?, keys, faults, reached, answered, settings })
+        Ok(Self {
+            http: http.build()?,
+            keys,
+            faults,
+            reached,
+            answered,
+            settings,
+            timeline,
+            recorder: Arc::default(),
+        })
+    }
+
+    /// Where it writes what it does.
+    pub(crate) fn timeline(&self) -> &Arc<Timeline> {
+        &self.timeline
+    }
+
+    /// What records what is done to the emulator.
+    pub(crate) fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// What goes wrong on purpose.
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     pub(crate) fn keys(&self) -> &KeyRing {
@@ -94,16 +128,19 @@ impl Courier {
         let (queue, owed) = unbounded_channel();
         let line = Line { callback_uri, chain_id, scenario_id: Uuid::new_v4().to_string() };
         tokio::spawn(Arc::clone(self).deliver(Arc::new(line), owed));
-        CallbackQueue { owed: queue, reached: self.reached.clone() }
+        let (timeline, recorder) = (Arc::clone(&self.timeline), Arc::clone(&self.recorder));
+        CallbackQueue { owed: queue, reached: self.reached.clone(), timeline, recorder }
     }
 
     async fn deliver(self: Arc<Self>, line: Arc<Line>, mut owed: UnboundedReceiver<Post>) {
         let mut held: Option<Letter> = None;
         while let Some(post) = owed.recv().await {
             let delivery = self.faults.of_post(&post.body);
-            let letter = Letter { message_id: Uuid::new_v4().to_string(), post: post.body, asks: post.asks };
+            let message_id = Uuid::new_v4().to_string();
+            let letter = Letter { call: post.call, message_id, post: post.body, asks: post.asks };
             if delivery != Delivery::Now {
                 tracing::debug!(callback_uri = line.callback_uri, ?delivery, "a fault happens to a callback");
+                self.write_fault(&letter, delivery);
             }
             match delivery {
                 Delivery::Now => self.hand_over(&line, &letter).await,
@@ -139,8 +176,11 @@ impl Courier {
     /// Posts until the bot has taken it, or the tries are used up.
     async fn hand_over(&self, line: &Line, letter: &Letter) {
         for attempt in 1..=TRIES {
-            match self.post(line, letter).await {
-                Ok(body) => return self.tell(letter.asks, Some(body)),
+            let (at, begun) = (SystemTime::now(), Instant::now());
+            let posted = self.post(line, letter).await;
+            self.write(line, letter, attempt, at, begun.elapsed(), &posted);
+            match posted.taken {
+                Ok(()) => return self.tell(letter.asks, Some(posted.body)),
                 Err(problem) => {
                     let callback_uri = &line.callback_uri;
                     tracing::warn!(%callback_uri, attempt, problem, "a callback was not taken");
@@ -160,9 +200,22 @@ impl Courier {
         }
     }
 
-    /// Posts once; gives the body of the bot's answer, where it matters.
-    async fn post(&self, line: &Line, letter: &Letter) -> Result<Vec<u8>, String> {
+    /// Posts once.
+    async fn post(&self, line: &Line, letter: &Letter) -> Posted {
+        let (mut status, mut body) = (None, Vec::new());
+        let taken = self.try_post(line, letter, &mut status, &mut body).await;
+        Posted { status, taken, body }
+    }
+
+    async fn try_post(
+        &self,
+        line: &Line,
+        letter: &Letter,
+        status: &mut Option<StatusCode>,
+        body: &mut Vec<u8>,
+    ) -> Result<(), String> {
         let answer = self.post_to(&line.callback_uri, line, letter).await?;
+        *status = Some(answer.status());
         let answer = match elsewhere(&answer)? {
             Some(address) if self.settings.may_call_back(&address) => {
                 self.post_to(address.as_str(), line, letter).await?
@@ -170,15 +223,53 @@ impl Courier {
             Some(_) => return Err("the bot sends it on to where the emulator does not call".to_owned()),
             None => answer,
         };
-        match answer.status() {
-            status if status.is_success() && letter.asks.is_some() => {
-                answer.bytes().await.map(Vec::from).map_err(|error| error.to_string())
-            }
-            status if status.is_success() => Ok(Vec::new()),
-            // It has it already.
-            StatusCode::CONFLICT => Ok(Vec::new()),
-            status => Err(format!("the bot answered {status}")),
+        let answered = answer.status();
+        *status = Some(answered);
+        // 409: it has it already.
+        let is_taken = answered.is_success() || answered == StatusCode::CONFLICT;
+        let read = read(answer, body).await;
+        match is_taken {
+            // What it was asked for has to be there.
+            true if answered.is_success() && letter.asks.is_some() => read,
+            true => Ok(()),
+            false => Err(format!("the bot answered {answered}")),
         }
+    }
+
+    /// Writes a try into the timeline.
+    fn write(
+        &self,
+        line: &Line,
+        letter: &Letter,
+        attempt: u32,
+        at: SystemTime,
+        took: Duration,
+        posted: &Posted,
+    ) {
+        let happened = Happened::Notification {
+            message_id: letter.message_id.clone(),
+            callback_uri: shown_address(&line.callback_uri),
+            attempt,
+            body: letter.shown(),
+            status: posted.status.map(|status| status.as_u16()),
+            problem: posted.taken.as_ref().err().cloned(),
+            answer: shown("", &posted.body),
+            took_ms: milliseconds(took),
+        };
+        self.timeline.add(at, Some(&letter.call), &happened);
+    }
+
+    fn write_fault(&self, letter: &Letter, delivery: Delivery) {
+        let effect = match delivery {
+            Delivery::Now => return,
+            Delivery::Later(by) => format!("late by {}", duration_text::written(by)),
+            Delivery::Twice => "twice".to_owned(),
+            Delivery::AfterNext => "after the next one".to_owned(),
+            Delivery::Never => "never".to_owned(),
+        };
+        let happened =
+            Happened::Fault { message_id: letter.message_id.clone(), effect, body: letter.shown() };
+        self.timeline.add(SystemTime::now(), Some(&letter.call), &happened);
     }
 
     async fn post_to(&self, address: &str, line: &Line, letter: &Letter) -> Result<Response, String> {
@@ -193,6 +284,38 @@ impl Courier {
             .header("Client-Request-Id", Uuid::new_v4().to_string());
         request.json(&letter.post).send().await.map_err(|error| error.to_string())
     }
+}
+
+/// What came of a try.
+struct Posted {
+    status: Option<StatusCode>,
+    /// The body of the bot's answer, as far as it was read.
+    body: Vec<u8>,
+    /// Else why it counts as not taken.
+    taken: Result<(), String>,
+}
+
+impl Letter {
+    /// What is sent, without what is secret.
+    fn shown(&self) -> Value {
+        let mut body = serde_json::to_value(&self.post).unwrap_or_default();
+        hide(&mut body);
+        body
+    }
+}
+
+/// More of a bot's answer is not read: who joins is asked for in a few hundred bytes.
+const LONGEST_ANSWER: usize = 64 << 10;
+
+/// Reads a bot's answer, up to [`LONGEST_ANSWER`].
+async fn read(mut answer: Response, body: &mut Vec<u8>) -> Result<(), String> {
+    while let Some(part) = answer.chunk().await.map_err(|error| error.to_string())? {
+        if body.len() + part.len() > LONGEST_ANSWER {
+            return Err("the bot's answer is too long".to_owned());
+        }
+        body.extend_from_slice(&part);
+    }
+    Ok(())
 }
 
 /// Where the bot wants it sent instead: to another deployment (302 as documented, 307 in samples).
@@ -210,6 +333,8 @@ impl CallbackQueue {
     /// Adds a post. A queue whose task has ended takes none; then the emulator is stopping.
     pub(crate) fn send(&self, post: Post) {
         for reached in states(&post.body) {
+            self.timeline.state("call", &reached.call, reached.state.name());
+            self.recorder.reached(Instant::now(), &reached);
             let _ = self.reached.send(reached);
         }
         let _ = self.owed.send(post);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serializer};
 
 /// Units with their seconds. Longer names stand before those that they end with.
 const UNITS: [(&str, f64); 4] = [("ms", 0.001), ("min", 60.0), ("s", 1.0), ("h", 3600.0)];
@@ -30,6 +30,31 @@ pub(crate) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Opt
     deserialize(deserializer).map(Some)
 }
 
+/// A duration as it is written: in milliseconds below a second, else in seconds.
+pub(crate) fn written(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) {
+        format!("{}ms", duration.as_secs_f64() * 1000.0)
+    } else {
+        format!("{}s", duration.as_secs_f64())
+    }
+}
+
+/// For `#[serde(serialize_with)]`.
+pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&written(*duration))
+}
+
+/// For `#[serde(serialize_with)]` of something that may be left out.
+pub(crate) fn serialize_optional<S: Serializer>(
+    duration: &Option<Duration>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => serialize(duration, serializer),
+        None => serializer.serialize_none(),
+    }
+}
+
 fn wrong<E: Error>(text: &str) -> E {
     E::custom(format!("`{text}` is not a duration such as 250ms, 2.5s, 45min or 1h"))
 }
@@ -49,6 +74,10 @@ mod tests {
             ("1 s", 1000),
         ] {
             assert_eq!(parse(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for milliseconds in [0, 1, 250, 999, 1000, 2128, 3_600_000] {
+            let duration = Duration::from_millis(milliseconds);
+            assert_eq!(parse(&written(duration)), Some(duration));
         }
         for text in ["", "s", "5", "-1s", "nans", "infs", "1e300s", "1d", "1 s s", "10000h"] {
             assert_eq!(parse(text), None, "{text}");

@@ -17,6 +17,14 @@ pub enum EmulatorError {
         /// What the system says.
         source: io::Error,
     },
+    /// The address is not on loopback, and the settings do not expose the emulator.
+    #[error(
+        "{address} can be reached from other machines, and the emulator is not told to be exposed to them"
+    )]
+    NotExposed {
+        /// The address asked for.
+        address: SocketAddr,
+    },
     /// The scenario cannot be played with these settings.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::extract::{DefaultBodyLimit, Form, Path, Query, Request, State};
-use axum::http::header::{AUTHORIZATION, ORIGIN, RETRY_AFTER};
+use axum::http::header::{AUTHORIZATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
@@ -15,15 +15,33 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::exchange::Exchange;
-use crate::faults::{self, Faults, Wrapped};
+use crate::faults::{self, Faults, Struck, Wrapped};
+use crate::page::{self, Guard};
 use crate::routes;
 use crate::service::{GraphError, TokenError};
+use crate::timeline;
 
 /// The most a request may weigh: a call resource with its blob is a tenth of it.
 const MAX_BODY: usize = 1 << 20;
 
-/// Every address that the emulator answers at. All of it but `control` suffers from `faults`.
-pub(crate) fn router(exchange: Arc<Exchange>, faults: Arc<Faults>, control: Router) -> Router {
+/// What people are served, whom no faults strike.
+pub(crate) struct ForPeople {
+    /// At `/` and below.
+    pub(crate) page: Router,
+    /// Below `/emulator`.
+    pub(crate) api: Router,
+    /// Joining from a browser.
+    pub(crate) whip: Router,
+}
+
+/// Every address that the emulator answers at. All of it but what is `for_people` suffers from `faults`.
+pub(crate) fn router(
+    exchange: Arc<Exchange>,
+    faults: Arc<Faults>,
+    guard: Guard,
+    for_people: ForPeople,
+) -> Router {
+    let timeline = exchange.shared_timeline();
     let calls = || {
         Router::new()
             .route("/{*rest}", any(routes::calls))
@@ -41,19 +59,13 @@ pub(crate) fn router(exchange: Arc<Exchange>, faults: Arc<Faults>, control: Rout
         .method_not_allowed_fallback(unknown)
         .with_state(exchange)
         .layer(middleware::from_fn_with_state(faults, faults::strike))
-        .nest("/emulator", control)
+        .merge(for_people.page)
+        .merge(for_people.whip)
+        .nest("/emulator", for_people.api)
         .layer(DefaultBodyLimit::max(MAX_BODY))
-        .layer(middleware::from_fn(keep_browsers_out))
+        .layer(middleware::from_fn_with_state(Arc::new(guard), page::guard))
         .layer(middleware::from_fn(name_request))
-}
-
-/// A page in somebody's browser could reach an emulator on loopback, and read what it answers once the page's own name leads
-/// there (DNS rebinding). Browsers say where such a request comes from; nothing else does.
-async fn keep_browsers_out(request: Request, next: Next) -> Response {
-    if request.headers().contains_key(ORIGIN) {
-        return GraphError::forbidden("The emulator does not serve web pages.").into_response();
-    }
-    next.run(request).await
+        .layer(middleware::from_fn_with_state((timeline, MAX_BODY), timeline::observe))
 }
 
 /// The ids of a request, which go into its answer and into the error in it.
@@ -90,7 +102,11 @@ async fn name_request(request: Request, next: Next) -> Response {
         let date = humantime(SystemTime::now());
         let body = error.body(date, &ids.request, ids.client.as_deref());
         let retry_after = response.headers_mut().remove(RETRY_AFTER);
+        let struck = response.extensions_mut().remove::<Struck>();
         response = (response.status(), Json(body)).into_response();
+        if let Some(struck) = struck {
+            response.extensions_mut().insert(struck);
+        }
         response.headers_mut().extend(retry_after.map(|wait| (RETRY_AFTER, wait)));
     }
     let mut name = |header: HeaderName, id: &str| {

@@ -11,8 +11,9 @@
 //!
 //! Apart from HTTP and media, all of it is a [`CallService`], which a test can drive through hours in a moment.
 //!
-//! In this version one participant of a meeting carries its media, and the others are in the roster only: there is no bridge yet.
+//! Those in a meeting hear each other over a bridge: bots, scripts, and people in browsers, who join by WHIP.
 
+mod bridge;
 mod callbacks;
 mod directory;
 mod duration_text;
@@ -22,15 +23,21 @@ mod far_end;
 mod faults;
 mod host;
 pub mod link;
+mod page;
 mod routes;
 mod scenario;
 mod service;
 mod settings;
+mod timeline;
+mod whip;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub use bridge::{
+    BridgeError, LinkSettings, MemberKind, MemberView, RoomView, ScriptKind, SlotView, SourceIds,
+};
 pub use directory::{Meeting, User};
 pub use error::EmulatorError;
 pub use far_end::{
@@ -38,8 +45,8 @@ pub use far_end::{
     PeerError,
 };
 pub use faults::{
-    Fault, NotificationEffect, NotificationFault, NotificationPattern, OPERATION_NAMES, Occurrence,
-    PatternError, RequestEffect, RequestFault, RequestPattern,
+    Fault, MediaEffect, MediaFault, MediaPattern, NotificationEffect, NotificationFault, NotificationPattern,
+    OPERATION_NAMES, Occurrence, PatternError, RequestEffect, RequestFault, RequestPattern,
 };
 use offhook_signaling::model::CallId;
 pub use scenario::{Contradiction, Happening, IncomingCall, Scenario, ScenarioError};
@@ -55,7 +62,10 @@ use tokio::task::JoinHandle;
 use crate::callbacks::Courier;
 use crate::exchange::Exchange;
 use crate::faults::{Connection, Faults, Listening};
+use crate::host::ForPeople;
+use crate::page::{Guard, Page};
 use crate::service::{KeyRing, SigningKey};
+use crate::timeline::Timeline;
 
 /// A running emulator. Dropping it stops it.
 pub struct Emulator {
@@ -64,7 +74,10 @@ pub struct Emulator {
     address: SocketAddr,
     server: JoinHandle<()>,
     clock: JoinHandle<()>,
+    rooms: JoinHandle<()>,
     player: Option<JoinHandle<()>>,
+    page: JoinHandle<()>,
+    page_url: String,
 }
 
 impl Emulator {
@@ -95,6 +108,9 @@ impl Emulator {
         if let Some(scenario) = &mut scenario {
             scenario.check(&settings)?;
         }
+        if !settings.listen.ip().is_loopback() && settings.exposure.is_none() {
+            return Err(EmulatorError::NotExposed { address: settings.listen });
+        }
         let refused = |source| EmulatorError::Listen { address: settings.listen, source };
         let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
@@ -102,27 +118,39 @@ impl Emulator {
         let faults = Arc::new(Faults::default());
         let (reached, states) = unbounded_channel();
         let (answered, answers) = unbounded_channel();
-        let courier = Courier::new(keys, Arc::clone(&faults), reached, answered, settings.clone())?;
-        let exchange = Arc::new(Exchange::new(settings, format!("http://{address}"), courier));
+        let timeline = Arc::new(Timeline::default());
+        let courier = Courier::new(keys, Arc::clone(&faults), reached, answered, settings.clone(), timeline)?;
+        let guard = Guard::new(&settings, address);
+        let page_url = page_url(&settings, address);
+        let (exchange, happening) = Exchange::new(settings, format!("http://{address}"), courier);
+        let exchange = Arc::new(exchange);
         let clock = tokio::spawn(Arc::clone(&exchange).keep_time(answers));
+        let rooms = tokio::spawn(Arc::clone(&exchange).follow_rooms(happening));
         let player = scenario.map(|scenario| {
             let happenings = scenario.furnish(&exchange, &faults);
             tokio::spawn(scenario::play(Arc::clone(&exchange), happenings, states))
         });
-        let control = scenario::control(Arc::clone(&exchange), Arc::clone(&faults));
-        let router = host::router(Arc::clone(&exchange), Arc::clone(&faults), control);
+        let Page { files, api, upkeep } = Page::new(&exchange, &faults);
+        let api = scenario::control(Arc::clone(&exchange)).merge(api);
+        let for_people = ForPeople { page: files, api, whip: whip::router(Arc::clone(&exchange)) };
+        let router = host::router(Arc::clone(&exchange), Arc::clone(&faults), guard, for_people);
         let server = tokio::spawn(async move {
             let service = router.into_make_service_with_connect_info::<Connection>();
             if let Err(error) = axum::serve(Listening(listener), service).await {
                 tracing::error!(%error, "the emulator stopped listening");
             }
         });
-        Ok(Self { exchange, faults, address, server, clock, player })
+        Ok(Self { exchange, faults, address, server, clock, rooms, player, page: upkeep, page_url })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The page that a person opens. With the token that it asks for, where the emulator is [exposed](EmulatorSettings::expose).
+    pub fn page_url(&self) -> &str {
+        &self.page_url
     }
 
     /// The address to use in place of `https://graph.microsoft.com`.
@@ -187,6 +215,11 @@ impl Emulator {
         self.faults.add_notification_fault(fault);
     }
 
+    /// From now on, the media of some calls that begin goes wrong.
+    pub fn add_media_fault(&self, fault: MediaFault) {
+        self.faults.add_media_fault(fault);
+    }
+
     /// From now on all goes well.
     pub fn clear_faults(&self) {
         self.faults.clear();
@@ -226,6 +259,63 @@ impl Emulator {
         self.exchange.calls()
     }
 
+    /// The rooms that somebody is in, and who that is.
+    pub fn rooms(&self) -> Vec<RoomView> {
+        self.exchange.bridge().rooms()
+    }
+
+    /// Waits until the rooms are as `are_so` wants them; gives them. It is asked whenever somebody comes, goes or changes, and ten
+    /// times a second while somebody is there.
+    pub async fn rooms_are(&self, are_so: impl Fn(&[RoomView]) -> bool) -> Vec<RoomView> {
+        let bridge = self.exchange.bridge();
+        let mut changes = bridge.changes();
+        loop {
+            changes.mark_unchanged();
+            let rooms = bridge.rooms();
+            // The bridge is there as long as the emulator is.
+            if are_so(&rooms) || changes.changed().await.is_err() {
+                return rooms;
+            }
+        }
+    }
+
+    /// Mutes a member of a room, or lets them be heard again.
+    ///
+    /// # Errors
+    /// When there is no such room or member.
+    pub fn mute_member(&self, room: &str, member: &str, muted: bool) -> Result<(), BridgeError> {
+        self.exchange.bridge().mute(room, member, muted)
+    }
+
+    /// A scripted member joins a room; gives their member id.
+    ///
+    /// # Errors
+    /// When there is no such room, or what they would say cannot be said.
+    pub fn add_script(&self, room: &str, kind: ScriptKind, name: &str) -> Result<String, BridgeError> {
+        self.exchange.bridge().add_script(room, kind, name)
+    }
+
+    /// Lets a member of a room leave: a bot's call ends as if it had been removed.
+    ///
+    /// # Errors
+    /// When there is no such room or member.
+    pub fn remove_member(&self, room: &str, member: &str) -> Result<(), BridgeError> {
+        self.exchange.bridge().remove(room, member)
+    }
+
+    /// Loses and delays the packets of a member from now on, both ways; `None`: no more.
+    ///
+    /// # Errors
+    /// When there is no such room or member, or the member is a script.
+    pub fn set_member_link(
+        &self,
+        room: &str,
+        member: &str,
+        link: Option<LinkSettings>,
+    ) -> Result<(), BridgeError> {
+        self.exchange.bridge().set_link(room, member, link)
+    }
+
     /// Lets every far end leave and stops listening.
     pub async fn shut_down(self) {
         self.exchange.close().await;
@@ -236,8 +326,22 @@ impl Drop for Emulator {
     fn drop(&mut self) {
         self.server.abort();
         self.clock.abort();
+        self.page.abort();
+        self.rooms.abort();
         if let Some(player) = &self.player {
             player.abort();
         }
     }
+}
+
+/// Where a person opens the page. Nobody can open an address that stands for all of a machine's.
+fn page_url(settings: &EmulatorSettings, address: SocketAddr) -> String {
+    let exposure = settings.exposure.as_ref();
+    let host = match exposure.and_then(|exposure| exposure.names.first()) {
+        Some(name) => format!("{name}:{}", address.port()),
+        None if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
+        None => address.to_string(),
+    };
+    let token = exposure.map(|exposure| format!("?token={}", exposure.token)).unwrap_or_default();
+    format!("http://{host}/{token}")
 }

@@ -61,6 +61,16 @@ pub struct EmulatorSettings {
     pub(crate) time_scale: f64,
     pub(crate) check_every_action: bool,
     pub(crate) calling_enabled: bool,
+    pub(crate) exposure: Option<Exposure>,
+}
+
+/// What lets an emulator listen beyond loopback.
+#[derive(Clone)]
+pub(crate) struct Exposure {
+    /// What the page, its API and WHIP ask for.
+    pub(crate) token: String,
+    /// Names by which others reach this machine.
+    pub(crate) names: Vec<String>,
 }
 
 impl Default for EmulatorSettings {
@@ -79,12 +89,13 @@ impl Default for EmulatorSettings {
             time_scale: 1.0,
             check_every_action: false,
             calling_enabled: true,
+            exposure: None,
         }
     }
 }
 
 impl EmulatorSettings {
-    /// Where to listen. Default 127.0.0.1 and any free port.
+    /// Where to listen. Default 127.0.0.1 and any free port. Beyond loopback it has to be [exposed](Self::expose) as well.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
@@ -104,6 +115,21 @@ impl EmulatorSettings {
     pub fn tenant(mut self, tenant_id: impl Into<String>) -> Self {
         self.tenant_id = tenant_id.into();
         self
+    }
+
+    /// The tenant's id.
+    pub fn tenant_id(&self) -> &str {
+        &self.tenant_id
+    }
+
+    /// The application that may call.
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// Its secret.
+    pub fn client_secret(&self) -> &str {
+        &self.client_secret
     }
 
     /// The application permissions that the tenant has granted. Default [`ALL_PERMISSIONS`].
@@ -139,6 +165,20 @@ impl EmulatorSettings {
     #[must_use]
     pub fn allow_callbacks_beyond_loopback(mut self, allow: bool) -> Self {
         self.callbacks_beyond_loopback = allow;
+        self
+    }
+
+    /// Lets it listen beyond loopback, where everybody who reaches this machine can see and join its calls: so the page, what is
+    /// under `/emulator`, and WHIP then ask for `token`. Bots bring tokens of their own, which whoever knows the application's
+    /// secret can get. `names` are those by which others reach this machine; its addresses are known. Default not exposed.
+    #[must_use]
+    pub fn expose<N: Into<String>>(
+        mut self,
+        token: impl Into<String>,
+        names: impl IntoIterator<Item = N>,
+    ) -> Self {
+        let names = names.into_iter().map(Into::into).collect();
+        self.exposure = Some(Exposure { token: token.into(), names });
         self
     }
 

@@ -15,6 +15,25 @@ use crate::service::GraphError;
 #[derive(Clone, Copy)]
 pub(crate) struct Wrapped;
 
+/// In an answer's extensions: what happened to it, for the timeline.
+#[derive(Clone)]
+pub(crate) struct Struck {
+    pub(crate) effects: String,
+    /// Whether the connection is closed in place of an answer.
+    pub(crate) cut: bool,
+}
+
+impl Struck {
+    /// What `effects` do, in the words of a scenario.
+    fn by(effects: &[RequestEffect]) -> Option<Self> {
+        let words = effects.iter().filter_map(|effect| serde_json::to_string(effect).ok());
+        let cut =
+            effects.iter().any(|effect| matches!(effect, RequestEffect::Drop | RequestEffect::LoseAnswer));
+        let effects = words.collect::<Vec<_>>().join(", ");
+        (!effects.is_empty()).then_some(Self { effects, cut })
+    }
+}
+
 /// What happens to one request, put together from its effects.
 #[derive(Default)]
 struct Fate {
@@ -48,6 +67,7 @@ pub(crate) async fn strike(
     if !effects.is_empty() {
         tracing::debug!(method = %request.method(), path = request.uri().path(), ?effects, "faults happen");
     }
+    let struck = Struck::by(&effects);
     let fate = Fate::of(effects);
     if !fate.delay.is_zero() {
         tokio::time::sleep(fate.delay).await;
@@ -68,6 +88,9 @@ pub(crate) async fn strike(
             answer
         }
     };
+    if let Some(struck) = struck {
+        response.extensions_mut().insert(struck);
+    }
     if fate.wrapped {
         response.extensions_mut().insert(Wrapped);
     }

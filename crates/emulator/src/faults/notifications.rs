@@ -7,7 +7,7 @@ use std::time::Duration;
 use offhook_signaling::model::{
     CallPart, CallState, CommsNotification, CommsNotifications, OpenEnum, ResourceData,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::rule::{Fault, PatternError, Rule};
 use crate::duration_text;
@@ -86,6 +86,12 @@ impl TryFrom<String> for NotificationPattern {
     }
 }
 
+impl Serialize for NotificationPattern {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{self:?}"))
+    }
+}
+
 impl fmt::Debug for NotificationPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -96,12 +102,12 @@ impl fmt::Debug for NotificationPattern {
 }
 
 /// What happens to a post that holds such a notification. Of several faults, the one that was added first happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum NotificationEffect {
     /// It comes so much later. Those after it do not wait.
-    #[serde(deserialize_with = "duration_text::deserialize")]
+    #[serde(with = "duration_text")]
     Late(Duration),
     /// It comes twice, with the same message id.
     Twice,
@@ -186,7 +192,7 @@ mod tests {
     #[test]
     fn faults_are_asked_in_order_and_used_up() {
         let fault = |on: &str, effect| {
-            Rule::new(NotificationFault::new(on.parse().unwrap(), effect).occurs(Occurrence::Next(1)), 0)
+            Rule::new(NotificationFault::new(on.parse().unwrap(), effect).occurs(Occurrence::Next(1)), 1, 0)
         };
         let late = Duration::from_secs(2);
         let mut rules = [

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::operations;
 use super::rule::{Fault, PatternError, Rule};
@@ -101,6 +101,12 @@ impl TryFrom<String> for RequestPattern {
     }
 }
 
+impl Serialize for RequestPattern {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
+    }
+}
+
 impl fmt::Debug for RequestPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -111,7 +117,7 @@ impl fmt::Debug for RequestPattern {
 ///
 /// [`Delay`](Self::Delay) and [`WrapErrors`](Self::WrapErrors) go together with any other. Of the rest, the fault that was
 /// added first happens; the others wait for a later request.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum RequestEffect {
@@ -120,6 +126,10 @@ pub enum RequestEffect {
     Throttle {
         /// How long the bot is to wait. Left out, the header is missing.
         #[serde(default, deserialize_with = "duration_text::optional")]
+        #[serde(
+            serialize_with = "duration_text::serialize_optional",
+            skip_serializing_if = "Option::is_none"
+        )]
         retry_after: Option<Duration>,
     },
     /// A refusal in Graph's shape, and nothing is done.
@@ -128,12 +138,14 @@ pub enum RequestEffect {
         #[serde(deserialize_with = "error_status")]
         status: u16,
         /// Graph's code. Default `9999` for 500, else a word for the status.
+        #[serde(skip_serializing_if = "Option::is_none")]
         code: Option<String>,
         /// Graph's message.
+        #[serde(skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
     /// The request is worked on after so long.
-    #[serde(deserialize_with = "duration_text::deserialize")]
+    #[serde(with = "duration_text")]
     Delay(Duration),
     /// The connection is closed, and nothing is done.
     Drop,
@@ -232,7 +244,7 @@ mod tests {
             fault(RequestEffect::Drop).occurs(next(1)),
             fault(delay.clone()).occurs(next(2)),
         ];
-        let mut rules: Vec<_> = faults.into_iter().map(|fault| Rule::new(fault, 0)).collect();
+        let mut rules: Vec<_> = faults.into_iter().map(|fault| Rule::new(fault, 1, 0)).collect();
         let mut get = || decide(&mut rules, "GET", "/v1.0/app/calls/7");
         assert_eq!(get(), [throttle, delay.clone()]);
         assert_eq!(get(), [RequestEffect::Drop, delay]);
@@ -247,6 +259,18 @@ mod tests {
             RequestEffect::Throttle { retry_after: Some(Duration::from_millis(2128)) }
         );
         assert_eq!(read(r#"{"delay": "3s"}"#).unwrap(), RequestEffect::Delay(Duration::from_secs(3)));
+        for text in [
+            r#"{"throttle":{"retryAfter":"2.128s"}}"#,
+            r#"{"throttle":{}}"#,
+            r#"{"fail":{"status":503}}"#,
+            r#"{"delay":"250ms"}"#,
+        ] {
+            assert_eq!(
+                serde_json::to_string(&read(text).unwrap()).unwrap(),
+                text,
+                "it is shown as it is read"
+            );
+        }
         assert_eq!(read(r#""loseAnswer""#).unwrap(), RequestEffect::LoseAnswer);
         for (text, said) in [
             (r#"{"fail": {"status": 200}}"#, "from 400 to 599"),

@@ -2,7 +2,7 @@
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How often a fault happens, of all that it is on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -66,6 +66,39 @@ impl<On, Effect> TryFrom<Written<On, Effect>> for Fault<On, Effect> {
     }
 }
 
+/// As it is read.
+impl<On: Serialize, Effect: Serialize> Serialize for Fault<On, Effect> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Shown { on: &self.on, effect: &self.effect, occurrence: self.occurrence.into() }.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct Shown<'a, On, Effect> {
+    on: &'a On,
+    effect: &'a Effect,
+    #[serde(flatten)]
+    occurrence: ShownOccurrence,
+}
+
+#[derive(Serialize)]
+struct ShownOccurrence {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chance: Option<f64>,
+}
+
+impl From<Occurrence> for ShownOccurrence {
+    fn from(occurrence: Occurrence) -> Self {
+        match occurrence {
+            Occurrence::Always => Self { next: None, chance: None },
+            Occurrence::Next(times) => Self { next: Some(times), chance: None },
+            Occurrence::Chance(chance) => Self { next: None, chance: Some(chance) },
+        }
+    }
+}
+
 /// A pattern that says nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is not {expected}")]
@@ -76,6 +109,8 @@ pub struct PatternError {
 
 /// A fault that is armed: what is left of it.
 pub(super) struct Rule<On, Effect> {
+    /// Which one, of all that were armed.
+    pub(super) id: u64,
     pub(super) on: On,
     pub(super) effect: Effect,
     occurrence: Occurrence,
@@ -83,9 +118,17 @@ pub(super) struct Rule<On, Effect> {
 }
 
 impl<On, Effect> Rule<On, Effect> {
-    pub(super) fn new(fault: Fault<On, Effect>, seed: u64) -> Self {
+    pub(super) fn new(fault: Fault<On, Effect>, id: u64, seed: u64) -> Self {
         let generator = StdRng::seed_from_u64(seed);
-        Self { on: fault.on, effect: fault.effect, occurrence: fault.occurrence, generator }
+        Self { id, on: fault.on, effect: fault.effect, occurrence: fault.occurrence, generator }
+    }
+
+    /// What is left of it, with its id; nothing when it is used up.
+    pub(super) fn left(&self) -> Option<Armed<'_, On, Effect>> {
+        let occurrence = self.occurrence.into();
+        let is_left = self.occurrence != Occurrence::Next(0);
+        is_left
+            .then_some(Armed { id: self.id, fault: Shown { on: &self.on, effect: &self.effect, occurrence } })
     }
 
     /// Whether it happens this time. To be asked only about what it is on.
@@ -102,12 +145,20 @@ impl<On, Effect> Rule<On, Effect> {
     }
 }
 
+/// A fault that may still happen.
+#[derive(Serialize)]
+pub(super) struct Armed<'a, On, Effect> {
+    id: u64,
+    #[serde(flatten)]
+    fault: Shown<'a, On, Effect>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn times(occurrence: Occurrence, seed: u64) -> Vec<bool> {
-        let mut rule = Rule::new(Fault::new((), ()).occurs(occurrence), seed);
+        let mut rule = Rule::new(Fault::new((), ()).occurs(occurrence), 1, seed);
         (0..1000).map(|_| rule.happens()).collect()
     }
 
@@ -130,6 +181,8 @@ mod tests {
 
     #[test]
     fn a_written_fault_says_once_how_often() {
+        let written = serde_json::to_value(Fault::new("x", "y").occurs(Occurrence::Next(3))).unwrap();
+        assert_eq!(written, serde_json::json!({"on": "x", "effect": "y", "next": 3}));
         let read = |rest: &str| {
             let text = format!(r#"{{"on": "x", "effect": "y"{rest}}}"#);
             serde_json::from_str::<Fault<String, String>>(&text).map(|fault| fault.occurrence)

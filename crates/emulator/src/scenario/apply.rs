@@ -18,9 +18,15 @@ pub(crate) async fn apply(
     match happening {
         Happening::ExpireTokens => exchange.with_tokens(|tokens| tokens.expire_all(SystemTime::now())),
         Happening::RotateKey(old) => rotate_key(exchange, *old).await?,
+        Happening::RequestFault(fault) => exchange.faults().add_request_fault(fault.clone()),
+        Happening::NotificationFault(fault) => exchange.faults().add_notification_fault(fault.clone()),
+        Happening::MediaFault(fault) => exchange.faults().add_media_fault(fault.clone()),
+        Happening::ClearFaults => exchange.faults().clear(),
         Happening::CallBot(incoming) => return exchange.call_bot(incoming).map(Some),
         in_call => exchange.happen(call.ok_or(HappeningError::CallNotFound)?, in_call)?,
     }
+    // Faults are no part of the service, and pages show them.
+    exchange.stir();
     Ok(None)
 }
 

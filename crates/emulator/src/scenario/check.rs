@@ -10,7 +10,7 @@ use super::happening::Happening;
 use super::locate::{line_of, line_of_key};
 use super::{Demand, Demanded, Scenario, ScenarioError};
 use crate::directory::{Meeting, User, is_phone_number};
-use crate::far_end::{Clip, FarEndScript};
+use crate::far_end::{AfterSpeech, Clip, FarEndScript};
 use crate::service::Certificate;
 use crate::settings::{BEYOND_LOOPBACK, callback_uri};
 
@@ -33,6 +33,7 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Scenario, ScenarioError> {
         join_ids: file.meetings.into_iter().filter_map(with_join_id).collect(),
         request_faults: file.faults.requests,
         notification_faults: file.faults.notifications,
+        media_faults: file.faults.media,
         happenings: file.happenings,
         demands,
     })
@@ -83,7 +84,13 @@ impl Check<'_> {
             if let Some(says) = &user.says {
                 script = script.say(self.clip(says, &key("says"))?);
             }
-            if user.echo && user.says.is_some() {
+            if let Some(hertz) = user.hums {
+                script = script.say(Arc::new(Clip::tone(hertz))).then(AfterSpeech::Repeat);
+            }
+            if user.hums.is_some() && user.says.is_some() {
+                return Err(self.wrong(&key("hums"), Contradiction::SaysAndHums));
+            }
+            if user.echo && (user.says.is_some() || user.hums.is_some()) {
                 return Err(self.wrong(&key("echo"), Contradiction::SaysAndEchoes));
             }
             if user.echo {

@@ -1,6 +1,7 @@
 //! [io] The emulator's own addresses, under `/emulator`: what a test in another language needs of a tenant's people.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Path, Request, State};
@@ -17,16 +18,11 @@ use serde_json::json;
 use super::apply::apply;
 use super::happening::{Happening, IncomingCall, tone};
 use crate::exchange::Exchange;
-use crate::faults::{Faults, NotificationFault, RequestFault};
+use crate::faults::{MediaFault, NotificationFault, RequestFault};
 use crate::service::{GraphError, HappeningError, OldKey};
 
 /// What is under `/emulator`.
-pub(crate) fn router(exchange: Arc<Exchange>, faults: Arc<Faults>) -> Router {
-    let faults = Router::new()
-        .route("/faults", delete(clear_faults))
-        .route("/faults/requests", post(add_request_fault))
-        .route("/faults/notifications", post(add_notification_fault))
-        .with_state(faults);
+pub(crate) fn router(exchange: Arc<Exchange>) -> Router {
     Router::new()
         .route("/calls", post(call_bot))
         .route("/calls/{id}/tones", post(press_tone))
@@ -36,12 +32,16 @@ pub(crate) fn router(exchange: Arc<Exchange>, faults: Arc<Faults>) -> Router {
         .route("/calls/{id}/{action}", post(in_call))
         .route("/tokens/expire", post(expire_tokens))
         .route("/keys/rotate", post(rotate_key))
+        .route("/faults", delete(clear_faults))
+        .route("/faults/requests", post(add_request_fault))
+        .route("/faults/notifications", post(add_notification_fault))
+        .route("/faults/media", post(add_media_fault))
+        .route("/faults/{id}", delete(remove_fault))
         .with_state(exchange)
-        .merge(faults)
 }
 
 /// A JSON body that is read strictly; an error names the key.
-struct Body<T>(T);
+pub(crate) struct Body<T>(pub(crate) T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Response;
@@ -61,9 +61,28 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
 
 type Answer = Result<StatusCode, GraphError>;
 
+/// Lets something happen, in a call where it happens in one; recorded, where somebody records what they do.
+async fn act(
+    exchange: &Arc<Exchange>,
+    call: Option<&CallId>,
+    happening: &Happening,
+) -> Result<Option<CallId>, GraphError> {
+    let step = exchange.recorder().step(Instant::now(), call, happening);
+    let begun = apply(exchange, call, happening).await?;
+    exchange.recorder().happened(step);
+    exchange.stir();
+    Ok(begun)
+}
+
 /// Lets something happen in a call.
 async fn happen(exchange: &Arc<Exchange>, id: String, happening: Happening) -> Answer {
-    apply(exchange, Some(&CallId::from(id)), &happening).await?;
+    act(exchange, Some(&CallId::from(id)), &happening).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Lets something happen in the tenant.
+async fn happen_to_all(exchange: &Arc<Exchange>, happening: Happening) -> Answer {
+    act(exchange, None, &happening).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -71,7 +90,7 @@ async fn call_bot(
     State(exchange): State<Arc<Exchange>>,
     Body(call): Body<IncomingCall>,
 ) -> Result<Response, GraphError> {
-    let id = apply(&exchange, None, &Happening::CallBot(call)).await?;
+    let id = act(&exchange, None, &Happening::CallBot(call)).await?;
     Ok((StatusCode::CREATED, Json(json!({"id": id}))).into_response())
 }
 
@@ -147,8 +166,7 @@ fn unknown(action: &str) -> GraphError {
 }
 
 async fn expire_tokens(State(exchange): State<Arc<Exchange>>) -> Answer {
-    apply(&exchange, None, &Happening::ExpireTokens).await?;
-    Ok(StatusCode::NO_CONTENT)
+    happen_to_all(&exchange, Happening::ExpireTokens).await
 }
 
 #[derive(Deserialize)]
@@ -158,26 +176,35 @@ struct Rotation {
 }
 
 async fn rotate_key(State(exchange): State<Arc<Exchange>>, Body(rotation): Body<Rotation>) -> Answer {
-    apply(&exchange, None, &Happening::RotateKey(rotation.old_key)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    happen_to_all(&exchange, Happening::RotateKey(rotation.old_key)).await
 }
 
-async fn add_request_fault(State(faults): State<Arc<Faults>>, Body(fault): Body<RequestFault>) -> StatusCode {
-    faults.add_request_fault(fault);
-    StatusCode::NO_CONTENT
+async fn add_request_fault(State(exchange): State<Arc<Exchange>>, Body(fault): Body<RequestFault>) -> Answer {
+    happen_to_all(&exchange, Happening::RequestFault(fault)).await
 }
 
 async fn add_notification_fault(
-    State(faults): State<Arc<Faults>>,
+    State(exchange): State<Arc<Exchange>>,
     Body(fault): Body<NotificationFault>,
-) -> StatusCode {
-    faults.add_notification_fault(fault);
-    StatusCode::NO_CONTENT
+) -> Answer {
+    happen_to_all(&exchange, Happening::NotificationFault(fault)).await
 }
 
-async fn clear_faults(State(faults): State<Arc<Faults>>) -> StatusCode {
-    faults.clear();
-    StatusCode::NO_CONTENT
+async fn add_media_fault(State(exchange): State<Arc<Exchange>>, Body(fault): Body<MediaFault>) -> Answer {
+    happen_to_all(&exchange, Happening::MediaFault(fault)).await
+}
+
+async fn remove_fault(State(exchange): State<Arc<Exchange>>, Path(id): Path<u64>) -> Answer {
+    if !exchange.faults().remove(id) {
+        return Err(GraphError::not_found("There is no such fault, or it is used up."));
+    }
+    exchange.recorder().faults_left(Instant::now(), &exchange.faults().armed());
+    exchange.stir();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn clear_faults(State(exchange): State<Arc<Exchange>>) -> Answer {
+    happen_to_all(&exchange, Happening::ClearFaults).await
 }
 
 impl From<HappeningError> for GraphError {

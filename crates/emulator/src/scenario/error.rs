@@ -90,6 +90,9 @@ pub enum Contradiction {
     /// A user who echoes says nothing.
     #[error("a user either says something or is an echo")]
     SaysAndEchoes,
+    /// A user who hums says nothing.
+    #[error("a user either says something or hums")]
+    SaysAndHums,
     /// A meeting that nobody can find.
     #[error("a meeting has a joinId, a threadId or both")]
     NoMeetingId,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use super::happening::Happening;
 use crate::duration_text;
 use crate::far_end::AfterSpeech;
-use crate::faults::{NotificationFault, RequestFault};
+use crate::faults::{MediaFault, NotificationFault, RequestFault};
 use crate::service::TOLD_STATES;
 use crate::settings::permission;
 
@@ -79,6 +79,9 @@ pub(super) struct User {
     pub(super) name: Option<String>,
     /// A file, beside the scenario, or [`BUILT_IN`].
     pub(super) says: Option<String>,
+    /// In place of speech: a tone of so many hertz, without an end.
+    #[serde(default, deserialize_with = "hertz")]
+    pub(super) hums: Option<f64>,
     #[serde(default)]
     pub(super) then: Then,
     #[serde(default)]
@@ -87,6 +90,13 @@ pub(super) struct User {
     pub(super) listens: bool,
     #[serde(default)]
     pub(super) picks_up: PicksUp,
+}
+
+fn hertz<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    match f64::deserialize(deserializer)? {
+        hertz if (20.0..=20_000.0).contains(&hertz) => Ok(Some(hertz)),
+        hertz => Err(Error::custom(format!("{hertz} Hz cannot be heard: a tone has 20 to 20,000"))),
+    }
 }
 
 /// What a user does who is called.
@@ -159,6 +169,7 @@ pub(super) struct Meeting {
 pub(super) struct Faults {
     pub(super) requests: Vec<RequestFault>,
     pub(super) notifications: Vec<NotificationFault>,
+    pub(super) media: Vec<MediaFault>,
 }
 
 /// Something that happens, and when.

@@ -2,17 +2,18 @@
 
 use offhook_signaling::model::{OpenEnum, Tone};
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::faults::{MediaFault, NotificationFault, RequestFault};
 use crate::service::OldKey;
 
-/// Something that happens in a tenant. All but the last three happen in a call; people are named by the ids of users.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+/// Something that happens in a tenant. All from [`CallBot`](Self::CallBot) on happen in no call, and the others in one; people are named by the ids of users.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Happening {
     /// The far end presses a tone: `0` to `9`, `*`, `#`, `A` to `D`, or Graph's name for it.
-    #[serde(deserialize_with = "tone")]
+    #[serde(deserialize_with = "tone", serialize_with = "tone_name")]
     PressTone(Tone),
     /// A user joins the meeting. A call between two becomes a group call by it.
     Join(String),
@@ -53,10 +54,18 @@ pub enum Happening {
     ExpireTokens,
     /// Callbacks are signed with another key from now on.
     RotateKey(OldKey),
+    /// From now on, some answers to requests go wrong.
+    RequestFault(RequestFault),
+    /// From now on, some of what is posted to bots goes wrong.
+    NotificationFault(NotificationFault),
+    /// From now on, the media of some calls that begin goes wrong.
+    MediaFault(MediaFault),
+    /// From now on all goes well.
+    ClearFaults,
 }
 
 /// A call to a bot.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[non_exhaustive]
 pub struct IncomingCall {
@@ -134,12 +143,25 @@ impl Happening {
             Self::CallBot(_) => "callBot",
             Self::ExpireTokens => "expireTokens",
             Self::RotateKey(_) => "rotateKey",
+            Self::RequestFault(_) => "requestFault",
+            Self::NotificationFault(_) => "notificationFault",
+            Self::MediaFault(_) => "mediaFault",
+            Self::ClearFaults => "clearFaults",
         }
     }
 
     /// Whether it happens in a call.
     pub fn is_in_call(&self) -> bool {
-        !matches!(self, Self::CallBot(_) | Self::ExpireTokens | Self::RotateKey(_))
+        !matches!(
+            self,
+            Self::CallBot(_)
+                | Self::ExpireTokens
+                | Self::RotateKey(_)
+                | Self::RequestFault(_)
+                | Self::NotificationFault(_)
+                | Self::MediaFault(_)
+                | Self::ClearFaults
+        )
     }
 
     /// The user that it names.
@@ -173,6 +195,10 @@ pub(crate) fn tone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tone, D
     };
     let wrong = || Error::custom(format!("`{text}` is not a tone: 0 to 9, *, #, A to D or flash"));
     Tone::from_name(&name).ok_or_else(wrong)
+}
+
+fn tone_name<S: Serializer>(tone: &Tone, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(tone.name())
 }
 
 #[cfg(test)]

@@ -11,20 +11,22 @@ mod file;
 mod happening;
 mod locate;
 mod player;
+mod record;
 mod script;
 
 use std::path::Path;
 
 pub(crate) use apply::apply;
-pub(crate) use control::router as control;
+pub(crate) use control::{Body, router as control};
 pub use error::{Contradiction, ScenarioError};
 pub use happening::{Happening, IncomingCall};
 pub(crate) use player::play;
+pub(crate) use record::Recorder;
 use url::Url;
 
 use crate::directory::{Meeting, User};
 use crate::exchange::Exchange;
-use crate::faults::{Faults, NotificationFault, RequestFault};
+use crate::faults::{Faults, MediaFault, NotificationFault, RequestFault};
 use crate::service::Certificate;
 use crate::settings::EmulatorSettings;
 
@@ -40,6 +42,7 @@ pub struct Scenario {
     join_ids: Vec<(String, Option<String>)>,
     request_faults: Vec<RequestFault>,
     notification_faults: Vec<NotificationFault>,
+    media_faults: Vec<MediaFault>,
     happenings: Vec<file::Scripted>,
     demands: Vec<Demand>,
 }
@@ -157,6 +160,9 @@ impl Scenario {
         }
         for fault in self.notification_faults {
             faults.add_notification_fault(fault);
+        }
+        for fault in self.media_faults {
+            faults.add_media_fault(fault);
         }
         self.happenings
     }

@@ -1,0 +1,90 @@
+// Joining a room by WHIP (RFC 9725): an offer goes there, an answer comes back, and both ways carry media.
+
+/** Pictures of others that are shown at a time, and so the sections that are offered for them. */
+const SLOTS = 9;
+
+/** Connects `stream` to the meeting `room`. `on` is told `state`, and of each `track` with the mid of its section. */
+export async function joinRoom(room, name, stream, on) {
+  const peer = new RTCPeerConnection();
+  const [microphone] = stream.getAudioTracks();
+  const [camera] = stream.getVideoTracks();
+  const audio = peer.addTransceiver(microphone ?? "audio", { direction: microphone ? "sendrecv" : "recvonly", streams: [stream] });
+  // Both are offered from the start, so that a camera or a screen can follow without another offer.
+  const video = peer.addTransceiver(camera ?? "video", { direction: "sendonly", streams: [stream] });
+  const screen = peer.addTransceiver("video", { direction: "sendonly" });
+  for (let slot = 0; slot < SLOTS; slot += 1) peer.addTransceiver("video", { direction: "recvonly" });
+  peer.addEventListener("track", (event) => on.track(event.transceiver.mid, event.track));
+  peer.addEventListener("connectionstatechange", () => on.state(peer.connectionState));
+
+  await peer.setLocalDescription(await peer.createOffer());
+  await gathered(peer);
+  const offer = markSlides(peer.localDescription.sdp, screen.mid);
+  const address = `/meetings/${encodeURIComponent(room)}/whip?name=${encodeURIComponent(name)}`;
+  const response = await fetch(address, { method: "POST", headers: { "content-type": "application/sdp" }, body: offer });
+  const text = await response.text();
+  if (response.status !== 201) {
+    peer.close();
+    throw new Error(reason(response.status, text));
+  }
+  const resource = new URL(response.headers.get("location"), location.href).pathname;
+  await peer.setRemoteDescription({ type: "answer", sdp: text });
+  return new Connection(peer, resource, audio.sender, video.sender, screen.sender);
+}
+
+/** A room that this page is in. */
+class Connection {
+  constructor(peer, resource, audio, video, screen) {
+    Object.assign(this, { peer, resource, audio, video, screen });
+    /** The id of the person in rosters. */
+    this.member = decodeURIComponent(resource.split("/").pop());
+  }
+
+  /** Sends `track` by `sender`, or nothing any more: without a track alone, browsers go on to probe with padding. */
+  async show(sender, track) {
+    await sender.replaceTrack(track);
+    const parameters = sender.getParameters();
+    parameters.encodings.forEach((encoding) => { encoding.active = Boolean(track); });
+    await sender.setParameters(parameters);
+  }
+
+  /** Sends `tone`, if the other side takes tones of RFC 4733. */
+  pressTone(tone) {
+    const keys = this.audio.dtmf;
+    if (!keys?.canInsertDTMF) return false;
+    // What is still to be sent is part of what is set.
+    keys.insertDTMF(keys.toneBuffer + tone, 120, 60);
+    return true;
+  }
+
+  async leave() {
+    this.peer.close();
+    await fetch(this.resource, { method: "DELETE", keepalive: true }).catch(() => {});
+  }
+}
+
+/** Host candidates are known at once; a second is for a machine that is busy. */
+function gathered(peer) {
+  if (peer.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise((resolve) => {
+    const give = setTimeout(resolve, 1_000);
+    peer.addEventListener("icegatheringstatechange", () => {
+      if (peer.iceGatheringState !== "complete") return;
+      clearTimeout(give);
+      resolve();
+    });
+  });
+}
+
+/** Marks the section of the screen as slides (RFC 4796). Browsers have no way to ask for that. */
+function markSlides(sdp, mid) {
+  return sdp.replace(new RegExp(`(a=mid:${mid}\\r\\n)`), "$1a=content:slides\r\n");
+}
+
+function reason(status, text) {
+  try {
+    return JSON.parse(text).error.message;
+  } catch {
+    if (text && text.length < 200) return text;
+    return status === 404 ? "this emulator takes nobody in from a browser" : `the emulator answered ${status}`;
+  }
+}
