@@ -2,48 +2,53 @@
 
 mod command;
 
-use std::io::IsTerminal;
+use clap::{CommandFactory, Parser, Subcommand};
 
-use clap::{Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
-
-/// What is logged unless `OFFHOOK_LOG` says otherwise: of the WebRTC core only what is wrong.
-const LOG: &str = "error,offhook=info,offhook_emulator=info,offhook_media=info,offhook_signaling=info";
-
-/// Calling bots over Microsoft Graph: what helps to build and try them.
-///
-/// OFFHOOK_LOG sets what is logged, as in OFFHOOK_LOG=debug.
+/// Calling bots over Microsoft Graph: run them, and what helps to build and try them.
 #[derive(Parser)]
 #[command(version, propagate_version = true)]
+#[command(after_help = "Try it without an account, in two terminals:
+
+    offhook emulator
+    offhook echo --graph http://127.0.0.1:9440 --answer")]
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    logging: command::logging::Logging,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    Bench(command::bench::Arguments),
     #[cfg(feature = "emulator")]
     Emulator(command::emulator::Arguments),
+    Record(command::record::Arguments),
+    Play(command::play::Arguments),
+    Echo(command::echo::Arguments),
+    Bench(command::bench::Arguments),
     Permissions(command::permissions::Arguments),
+    Completions(command::completions::Arguments),
 }
 
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
-    let filter = EnvFilter::try_from_env("OFFHOOK_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal());
-    log.with_writer(std::io::stderr).init();
-    let done = match Cli::parse().command {
-        Command::Bench(arguments) => command::bench::run(arguments).await,
+    let cli = Cli::parse();
+    cli.logging.begin();
+    let done = match cli.command {
         #[cfg(feature = "emulator")]
         Command::Emulator(arguments) => command::emulator::run(arguments).await,
+        Command::Record(arguments) => command::record::run(arguments).await,
+        Command::Play(arguments) => command::play::run(arguments).await,
+        Command::Echo(arguments) => command::echo::run(arguments).await,
+        Command::Bench(arguments) => command::bench::run(arguments).await,
         Command::Permissions(arguments) => command::permissions::run(&arguments),
+        Command::Completions(arguments) => command::completions::run(&arguments, Cli::command()),
     };
     match done {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("offhook: {error}");
-            std::process::ExitCode::FAILURE
+            eprintln!("offhook: {}", command::with_causes(&*error));
+            command::code_of(&*error)
         }
     }
 }

@@ -10,11 +10,15 @@ use offhook_emulator::{
     AfterSpeech, Clip, Emulator, EmulatorSettings, FarEndScript, Meeting, Scenario, User,
 };
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 /// The join id and passcode of the meeting that is there.
 const MEETING: (&str, &str) = ("1234567890", "psw123");
 
 /// Run a Graph calls service with its tenant, users and a meeting, on this machine.
+///
+/// It prints the address of a page on standard error: open it in a browser to call your bot, join meetings, see every request
+/// and notification, and let things go wrong.
 ///
 /// Bots sign in, make calls and get signed callbacks as from Microsoft Graph; whoever they call answers over real WebRTC. One
 /// line of JSON on standard output says where it listens and how to sign in; the log goes to standard error. Ctrl-C stops it.
@@ -22,10 +26,21 @@ const MEETING: (&str, &str) = ("1234567890", "psw123");
 /// Users: `ada` speaks, `echo` sends back what it hears, `quiet` listens. The meeting has join id 1234567890 and passcode
 /// psw123; Ada waits in it. A scenario has users, meetings, happenings and faults of its own; docs/emulator.md describes it.
 #[derive(Args)]
+#[command(after_help = "Examples:
+
+    offhook emulator
+    offhook emulator --listen 127.0.0.1:0 --scenario assets/scenario.toml | jq .graph")]
 pub(crate) struct Arguments {
-    /// Where to listen; port 0 takes any free one.
+    /// Where to listen; port 0 takes any free one. Beyond 127.0.0.1 it needs --expose.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9440")]
     listen: SocketAddr,
+    /// Let other machines in, when --listen is an address that they reach; NAME is what they call this machine.
+    ///
+    /// Whoever has the token in the printed address can then see every call, hear it, join it, and call bots at any address that
+    /// the emulator may call. Bots need no more than the application's id and secret, which everybody knows. What is sent is not
+    /// encrypted but for the media. Browsers give a microphone to a page only on 127.0.0.1 or over HTTPS.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    expose: Option<String>,
     /// What Ada says, again and again [default: built-in speech].
     #[arg(long, value_name = "FILE.wav")]
     speech: Option<PathBuf>,
@@ -38,14 +53,28 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    if !arguments.listen.ip().is_loopback() && arguments.expose.is_none() {
+        return Err(format!(
+            "{} can be reached from other machines: say --expose, too, if that is meant",
+            arguments.listen
+        )
+        .into());
+    }
     let settings = EmulatorSettings::default()
         .listen(arguments.listen)
         .allow_callbacks_beyond_loopback(arguments.callbacks_anywhere);
+    let settings = match &arguments.expose {
+        Some(name) => {
+            settings.expose(Uuid::new_v4().simple().to_string(), Some(name).filter(|name| !name.is_empty()))
+        }
+        None => settings,
+    };
     let (emulator, people) = match &arguments.scenario {
         Some(path) => play(settings, Scenario::from_file(path)?).await?,
         None => furnish(settings, arguments.speech).await?,
     };
     println!("{}", ready(&emulator, people));
+    eprintln!("Open {} in a browser to sit in on calls", emulator.page_url());
     tracing::info!(address = %emulator.address(), "the emulator is ready; Ctrl-C stops it");
     tokio::signal::ctrl_c().await?;
     emulator.shut_down().await;

@@ -15,9 +15,6 @@ use super::{Cell, Result, Scenario};
 /// Before the first mark: the jitter buffers fill, the caches warm, the kernel's buffers grow.
 const WARM_UP: Duration = Duration::from_secs(2);
 
-/// Why there is no such scenario yet.
-pub(crate) const NO_UNMIXED: &str = "the far ends of this command cannot send speakers' own streams yet";
-
 /// What has been counted until some moment.
 struct Mark {
     at: Instant,
@@ -27,10 +24,7 @@ struct Mark {
 }
 
 pub(crate) async fn measure(cell: Cell) -> Result<Measured> {
-    if cell.scenario == Scenario::Unmixed {
-        return Err(NO_UNMIXED.into());
-    }
-    let mut far_ends = FarEnds::start()?;
+    let mut far_ends = FarEnds::start(cell.scenario)?;
     let settings = MediaPlatformSettings::default()
         .workers(cell.workers.into())
         .health(HealthSettings::default().admit_overloaded(true));
@@ -52,7 +46,8 @@ pub(crate) async fn measure(cell: Cell) -> Result<Measured> {
 async fn connect(platform: &MediaPlatform, far_ends: &mut FarEnds, cell: Cell) -> Result<Vec<MediaSession>> {
     let audio = AudioSocketSettings::default()
         .encoder(OpusSettings::default().complexity(cell.complexity))
-        .encoded(cell.scenario == Scenario::Passthrough);
+        .encoded(cell.scenario == Scenario::Passthrough)
+        .unmixed(cell.scenario.speakers());
     let settings = MediaSessionSettings::default().audio(audio);
     let mut sessions = Vec::new();
     for _ in 0..cell.calls {

@@ -48,14 +48,15 @@ pub(crate) struct StageLine {
 
 impl StageLine {
     pub(crate) fn of((stage, latency): (Stage, &StageLatency)) -> Self {
-        let micros = |quantile| latency.quantile(quantile).as_secs_f64() * 1e6;
+        // To the nanosecond, which is what the ledger knows.
+        let micros = |quantile| latency.quantile(quantile).as_nanos() as f64 / 1e3;
         Self {
             stage: stage.name().to_owned(),
             count: latency.count(),
             p50: micros(0.5),
             p99: micros(0.99),
             p999: micros(0.999),
-            max: latency.longest().as_secs_f64() * 1e6,
+            max: latency.longest().as_nanos() as f64 / 1e3,
         }
     }
 }
