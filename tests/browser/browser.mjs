@@ -1,0 +1,129 @@
+// Drives Chromium for the tests beside this file, which tell it what to do a line at a time: JSON on standard input, and an answer
+// for each on standard output. So the test has both sides of a call in view, and no step is told by the clock.
+
+import { createRequire } from "node:module";
+import { createInterface } from "node:readline";
+
+const { OFFHOOK_BROWSER_MODULES: modules, OFFHOOK_BROWSER: executablePath, OFFHOOK_SCREENSHOTS: shots } = process.env;
+const { chromium } = createRequire(`${modules}/package.json`)("playwright-core");
+
+/** How long a page may take for anything, on a busy machine. */
+const LIMIT = 60_000;
+
+const browsers = [];
+const pages = new Map();
+const complaints = [];
+
+/** A browser of its own, so that its microphone hums its own tone. */
+async function open({ page: name, url, microphone, dark = false, width = 1280, height = 900 }) {
+  const browser = await chromium.launch({
+    executablePath,
+    args: [
+      "--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
+      `--use-file-for-fake-audio-capture=${microphone}`, "--autoplay-policy=no-user-gesture-required",
+      "--auto-select-desktop-capture-source=Entire screen",
+    ],
+  });
+  browsers.push(browser);
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light" });
+  context.setDefaultTimeout(LIMIT);
+  // The page keeps its connection to itself; a test looks at what has come on it.
+  await context.addInitScript(() => {
+    window.connections = [];
+    const Own = window.RTCPeerConnection;
+    window.RTCPeerConnection = class extends Own {
+      constructor(...settings) {
+        super(...settings);
+        window.connections.push(this);
+      }
+    };
+  });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => complaints.push(`${name}: ${error.message}`));
+  page.on("console", (message) => message.type() === "error" && complaints.push(`${name}: ${message.text()}`));
+  pages.set(name, page);
+  await page.goto(url);
+  await page.waitForSelector("body[data-ready]");
+}
+
+const verbs = {
+  open,
+  fill: ({ page, at, text }) => page.fill(at, text),
+  choose: ({ page, at, text }) => page.selectOption(at, text),
+  click: ({ page, at }) => page.click(at),
+  press: ({ page, at }) => page.keyboard.press(at),
+  /** Waits for an element that shows `text`. */
+  see: ({ page, at, text }) => page.locator(at).filter({ hasText: text ?? "" }).first().waitFor(),
+  unsee: ({ page, at }) => page.locator(at).first().waitFor({ state: "hidden" }),
+  text: ({ page, at }) => page.locator(at).allInnerTexts(),
+  size: async ({ page, at, width, height }) => page.setViewportSize({ width, height }),
+  shot: async ({ page, at }) => { await page.screenshot({ path: `${shots}/${at}.png` }); },
+  /** Waits until a tone of about `hertz` is what is heard most; gives its frequency, and its level in dB of full scale. */
+  hear: ({ page, hertz }) => page.evaluate(listen, { hertz, loud: -30, limit: LIMIT }),
+  /** Waits until so many more frames of a picture were shown. */
+  watch: ({ page, at, frames }) => page.locator(at).first().evaluate(watch, { frames, limit: LIMIT }),
+  media: ({ page }) => page.evaluate(media),
+  complaints: () => complaints.splice(0),
+};
+
+async function listen({ hertz, loud, limit }) {
+  const connection = window.connections.at(-1);
+  const track = connection.getReceivers().map((receiver) => receiver.track).find((one) => one.kind === "audio");
+  const context = new AudioContext({ sampleRate: 48_000 });
+  await context.resume();
+  const analyser = new AnalyserNode(context, { fftSize: 32_768, smoothingTimeConstant: 0, minDecibels: -120 });
+  context.createMediaStreamSource(new MediaStream([track])).connect(analyser);
+  const bins = new Float32Array(analyser.frequencyBinCount);
+  const width = context.sampleRate / analyser.fftSize;
+  const end = performance.now() + limit;
+  let loudest = 0;
+  try {
+    while (performance.now() < end) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      analyser.getFloatFrequencyData(bins);
+      loudest = bins.reduce((best, level, at) => (level > bins[best] ? at : best), 1);
+      if (Math.abs(loudest * width - hertz) < 5 && bins[loudest] > loud) return { hertz: loudest * width, level: bins[loudest] };
+    }
+    throw new Error(`heard ${Math.round(loudest * width)} Hz at ${Math.round(bins[loudest])} dB, and not ${hertz}`);
+  } finally {
+    context.close();
+  }
+}
+
+function watch(video, { frames, limit }) {
+  return new Promise((resolve, reject) => {
+    let seen = 0;
+    setTimeout(() => reject(new Error(`${seen} frames of ${frames}`)), limit);
+    const next = () => {
+      seen += 1;
+      if (seen < frames) video.requestVideoFrameCallback(next);
+      else resolve({ frames: seen, width: video.videoWidth, height: video.videoHeight });
+    };
+    video.requestVideoFrameCallback(next);
+  });
+}
+
+async function media() {
+  const found = { received: 0, lost: 0, concealed: 0 };
+  for (const stat of (await window.connections.at(-1).getStats()).values()) {
+    if (stat.type !== "inbound-rtp" || stat.kind !== "audio") continue;
+    found.received += stat.packetsReceived;
+    found.lost += stat.packetsLost;
+    found.concealed += stat.concealedSamples;
+  }
+  return found;
+}
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { verb, ...what } = JSON.parse(line);
+  let answer;
+  try {
+    if (verb !== "open" && what.page) what.page = pages.get(what.page);
+    answer = { ok: (await verbs[verb](what)) ?? null };
+  } catch (error) {
+    await what.page?.screenshot?.({ path: `${shots}/failed.png` }).catch(() => {});
+    answer = { error: `${verb} ${what.at ?? ""}: ${error.message}` };
+  }
+  process.stdout.write(`${JSON.stringify(answer)}\n`);
+}
+await Promise.all(browsers.map((browser) => browser.close()));
