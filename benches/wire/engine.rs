@@ -15,16 +15,22 @@ use tokio::runtime::Runtime;
 
 use crate::load::{Load, PLACES_APART};
 use crate::process::{Memory, Threads, resident_kib, runtime};
-use crate::{Cell, Direction, FORMAT, Result, WARM_UP, codec, speech};
+use crate::{Cell, Direction, FORMAT, Result, WARM_UP, codec, speech, udp};
 
 /// What a cell has measured. CPU is in microseconds a frame.
 #[derive(Deserialize, Serialize)]
 pub(crate) struct Measured {
     pub(crate) frames: u64,
     pub(crate) media: f64,
+    /// Of the media threads, what they spent in the kernel: also on the way of a datagram to its receiver, as loopback has it.
+    pub(crate) media_system: f64,
     pub(crate) bell: f64,
     pub(crate) app: f64,
+    /// libopus with one coder, whose state stays in the caches, and with one for each call.
+    pub(crate) codec_warm: f64,
     pub(crate) codec: f64,
+    /// Nothing but the system calls for as many datagrams.
+    pub(crate) udp: f64,
     pub(crate) latency: Vec<(String, Quantiles)>,
     /// What went wrong, by counter. What was on its way at a mark makes the difference of two counters swing a little.
     pub(crate) mishaps: Vec<(String, i64)>,
@@ -56,6 +62,7 @@ const LONGEST_NANOS: u64 = 10_000_000_000;
 /// What has been counted until some moment.
 struct Mark {
     cpu: [Duration; 3],
+    media_ticks: [u64; 2],
     counters: Vec<SessionCounters>,
     /// Of all sessions.
     ledger: Vec<(Stage, StageLatency)>,
@@ -89,14 +96,24 @@ pub(crate) fn measure(cell: Cell) -> Result<Measured> {
     let last = subject.mark(&mut load)?;
     let tick_to_app = Quantiles::of(&lock(&subject.tick_to_app));
 
-    // In silence, so that nothing but libopus is in the caches.
+    // In silence, so that nothing but what is measured is in the caches.
     drop((load, runtime, subject));
     platform.shut_down();
-    let codec = match cell.direction {
-        Direction::Send => codec::encode_micros(&frames, cell.complexity)?,
-        Direction::Receive => codec::decode_micros(&codec::packets(&frames, cell.complexity)?)?,
+    let packets = codec::packets(&frames, cell.complexity)?;
+    let alone = |calls| match cell.direction {
+        Direction::Send => codec::encode_micros(&frames, cell.complexity, calls),
+        Direction::Receive => codec::decode_micros(&packets, calls),
     };
-    report(cell.direction, (&first, &last), codec, tick_to_app, memory)
+    let payload = packets.iter().map(Vec::len).sum::<usize>() / packets.len();
+    let floors = Floors { warm: alone(1)?, cold: alone(cell.calls)?, udp: udp::micros(cell, payload)? };
+    report(cell.direction, (&first, &last), floors, tick_to_app, memory)
+}
+
+/// What the same frames cost without an engine, in microseconds.
+struct Floors {
+    warm: f64,
+    cold: f64,
+    udp: f64,
 }
 
 fn connect(
@@ -149,6 +166,7 @@ impl Subject {
     fn mark(&self, load: &mut Load) -> Result<Mark> {
         let heard_by_peers = load.count()?.heard;
         let cpu = [self.media.on_cpu()?, self.bell.on_cpu()?, self.app.on_cpu()?];
+        let media_ticks = self.media.ticks()?;
         let mut counters = Vec::with_capacity(self.sessions.len());
         let mut ledger = Vec::from(Stage::ALL.map(|stage| (stage, StageLatency::default())));
         // One session's reading at a time: each has the weight of a session.
@@ -156,7 +174,7 @@ impl Subject {
             counters.push(stats.counters);
             ledger.iter_mut().for_each(|(stage, merged)| merged.merge(stats.stage(*stage)));
         }
-        Ok(Mark { cpu, counters, ledger, heard_by_peers })
+        Ok(Mark { cpu, media_ticks, counters, ledger, heard_by_peers })
     }
 }
 
@@ -190,7 +208,7 @@ type Counter = fn(&SessionCounters) -> u64;
 fn report(
     direction: Direction,
     (first, last): (&Mark, &Mark),
-    codec: f64,
+    floors: Floors,
     tick_to_app: Quantiles,
     memory: Memory,
 ) -> Result<Measured> {
@@ -227,7 +245,10 @@ fn report(
         Direction::Receive => latency.push(("tick_to_app".to_owned(), tick_to_app)),
     }
     let (media, bell, app) = (micros(0), micros(1), micros(2));
-    Ok(Measured { frames, media, bell, app, codec, latency, mishaps, memory })
+    let [user, system] = std::array::from_fn(|part| last.media_ticks[part] - first.media_ticks[part]);
+    let media_system = media * system as f64 / (user + system).max(1) as f64;
+    let Floors { warm: codec_warm, cold: codec, udp } = floors;
+    Ok(Measured { frames, media, media_system, bell, app, codec_warm, codec, udp, latency, mishaps, memory })
 }
 
 impl Mark {

@@ -19,6 +19,7 @@ mod process;
 #[path = "../support/speech.rs"]
 mod speech;
 mod table;
+mod udp;
 
 use std::error::Error;
 use std::process::{Command, Stdio};

@@ -38,6 +38,21 @@ impl Threads {
     pub(crate) fn on_cpu(&self) -> Result<Duration> {
         self.0.iter().map(|thread| on_cpu(&format!("/proc/self/task/{thread}/schedstat"))).sum()
     }
+
+    /// How often the kernel's tick has met them in user code, and in the kernel.
+    pub(crate) fn ticks(&self) -> Result<[u64; 2]> {
+        let mut sum = [0; 2];
+        for thread in &self.0 {
+            let stat = fs::read_to_string(format!("/proc/self/task/{thread}/stat"))?;
+            // The name may hold anything but a closing parenthesis that is not its last; the 12th and 13th field behind it
+            // are the ticks (proc_pid_stat(5)).
+            let (_, fields) = stat.rsplit_once(')').ok_or("stat has no name")?;
+            for (sum, field) in sum.iter_mut().zip(fields.split_whitespace().skip(11)) {
+                *sum += field.parse::<u64>()?;
+            }
+        }
+        Ok(sum)
+    }
 }
 
 /// How long the calling thread has been on a processor. Right to a tick of the kernel, some milliseconds, as the

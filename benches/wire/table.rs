@@ -38,9 +38,14 @@ impl Report<'_> {
                 "side",
                 "frames",
                 "engine",
+                "engine_user_us",
+                "engine_system_us",
                 "of it bell",
+                "libopus warm",
                 "libopus alone",
+                "UDP alone",
                 "beyond libopus",
+                "beyond both",
                 "app",
                 "`webrtc`",
                 "`webrtc` : beyond",
@@ -51,7 +56,10 @@ impl Report<'_> {
             let total = engine.media + engine.bell;
             let beyond = total - engine.codec;
             write!(f, "| {calls} | {} | {} |", name(*direction), engine.frames)?;
-            write!(f, " {total:.1} | {:.1} | {:.1} | {beyond:.1} |", engine.bell, engine.codec)?;
+            let user = total - engine.media_system;
+            write!(f, " {total:.1} | {user:.1} | {:.1} | {:.1} |", engine.media_system, engine.bell)?;
+            write!(f, " {:.1} | {:.1} | {:.1} |", engine.codec_warm, engine.codec, engine.udp)?;
+            write!(f, " {beyond:.1} | {:.1} |", beyond - engine.udp)?;
             write!(f, " {:.1} | {:.1} |", engine.app, driver.cpu)?;
             writeln!(f, " {:.1} | {:.1} |", driver.cpu / beyond, driver.cpu / (beyond + engine.app))?;
         }

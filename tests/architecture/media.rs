@@ -13,7 +13,7 @@ const MEDIA: &str = "crates/media/src";
 /// Beside it stand what many use: `error` collects the errors of its parts, and is met only where the application is;
 /// counters and the ledger are written by every stage, the settings are read by every stage. `clock` is the one real clock,
 /// which the application's ends read.
-const MODULES: [(&str, &[&str]); 25] = [
+const MODULES: [(&str, &[&str]); 26] = [
     (
         "platform",
         &[
@@ -21,7 +21,7 @@ const MODULES: [(&str, &[&str]); 25] = [
             "send", "session", "settings", "stats", "time", "tones", "worker",
         ],
     ),
-    ("worker", &["clock", "error", "frame", "health", "session", "stats", "time"]),
+    ("worker", &["clock", "error", "frame", "health", "session", "stats", "sync", "time"]),
     ("error", &["audio", "blob", "health", "session"]),
     (
         "session",
@@ -31,6 +31,7 @@ const MODULES: [(&str, &[&str]); 25] = [
         ],
     ),
     ("encoded", &["audio", "frame", "ledger", "receive", "ring", "rtp", "send", "stats", "time", "units"]),
+    ("video", &["receive", "time", "units"]),
     ("receive", &["audio", "event", "frame", "ledger", "red", "rtp", "settings", "stats", "time", "units"]),
     (
         "send",
@@ -44,8 +45,8 @@ const MODULES: [(&str, &[&str]); 25] = [
     ("stats", &["ledger"]),
     ("ledger", &[]),
     ("audio", &["frame", "settings", "time", "units"]),
-    ("orders", &[]),
-    ("ring", &[]),
+    ("orders", &["sync"]),
+    ("ring", &["sync"]),
     ("clock", &["time"]),
     ("settings", &["frame", "health"]),
     ("health", &[]),

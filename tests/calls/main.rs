@@ -7,6 +7,7 @@ mod incoming;
 mod life;
 mod player;
 mod redundancy;
+mod rooms;
 mod speakers;
 mod support;
 mod tones;

@@ -59,6 +59,31 @@ async fn copies_from_the_first_packet_on_repair_nearly_all() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn copies_that_a_far_end_sends_bring_back_what_a_tenth_of_loss_took() {
+    let lossy = || Link::seeded(5).loss(Loss::random(0.1));
+    let mut made_up = Vec::new();
+    for copies in [2, 0] {
+        let scene = scene(hums(440.0, 60.0).link(lossy()).redundant(copies)).await;
+        let mut call = scene.call().await;
+        let (mut listener, _) = call.take_audio_socket().unwrap().split();
+        // The jitter buffer learns first how long to wait for a copy.
+        crate::support::hear(&mut listener, 2.0).await;
+        let before = call.media_stats().counters;
+        let heard = crate::support::hear(&mut listener, 6.0).await;
+        let counters = call.media_stats().counters.since(&before);
+        assert!(counters.packets_lost > 10, "{counters:?}");
+        if copies > 0 {
+            assert!(counters.fec_packets_received > 200, "each packet has copies: {counters:?}");
+            assert!(share_of_tone(&heard, 440.0) > 0.9);
+        }
+        made_up.push(counters.concealed_samples as f64 / 320.0 / counters.packets_lost as f64);
+    }
+    let [with, without] = made_up[..] else { unreachable!("two calls") };
+    assert!(with < 0.2, "{with:.2} of what was lost is made up");
+    assert!(with < without, "{with:.2} with copies, {without:.2} without");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_call_through_a_lossy_network_is_heard_and_its_loss_is_counted() {
     let lossy = Link::seeded(3).loss(Loss::random(0.1)).delay(Duration::from_millis(10));
     let scene = scene(hums(440.0, 30.0).link(lossy)).await;

@@ -80,7 +80,7 @@ async fn four_speakers_are_heard_under_their_own_ids_beside_the_mix() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sections_that_nobody_speaks_in_are_declined_and_the_others_are_heard() {
+async fn sections_that_nobody_speaks_in_stay_silent_and_the_others_are_heard() {
     let (source, hertz) = SPEAKERS[0];
     let clip: Arc<Clip> = Clip::new(tone(hertz, 2.0)).unwrap().into();
     let scene = scene(FarEndScript::new().speaker(MediaSourceId(source), clip)).await;

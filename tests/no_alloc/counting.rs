@@ -42,7 +42,7 @@ struct Recording {
 /// Whether there is a recording: asked at each allocation of the whole process.
 static OPEN: AtomicBool = AtomicBool::new(false);
 static RECORDING: Mutex<Option<Recording>> = Mutex::new(None);
-/// Tests run side by side; recordings do not.
+/// Tests that record do not run side by side.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 thread_local! {
@@ -50,14 +50,28 @@ thread_local! {
     static NOTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Notes what the `watched` threads do to the heap while `work` runs on this one.
-pub(crate) fn record(watched: impl Fn(&Thread) -> bool + Send + 'static, work: impl FnOnce()) -> Vec<Event> {
-    let _turn = lock(&ONE_AT_A_TIME);
-    *lock(&RECORDING) = Some(Recording { watched: Box::new(watched), events: Vec::new() });
-    OPEN.store(true, SeqCst);
-    work();
-    OPEN.store(false, SeqCst);
-    lock(&RECORDING).take().unwrap().events
+/// A test's turn, from its first thread to its last: threads of another would be taken for its own, and who resolves a
+/// backtrace while another records waits for it, and is waited for.
+pub(crate) struct Turn(#[expect(dead_code, reason = "held for its drop")] MutexGuard<'static, ()>);
+
+/// Waits for the test's turn.
+pub(crate) fn take_turn() -> Turn {
+    Turn(lock(&ONE_AT_A_TIME))
+}
+
+impl Turn {
+    /// Notes what the `watched` threads do to the heap while `work` runs on this one.
+    pub(crate) fn record(
+        &self,
+        watched: impl Fn(&Thread) -> bool + Send + 'static,
+        work: impl FnOnce(),
+    ) -> Vec<Event> {
+        *lock(&RECORDING) = Some(Recording { watched: Box::new(watched), events: Vec::new() });
+        OPEN.store(true, SeqCst);
+        work();
+        OPEN.store(false, SeqCst);
+        lock(&RECORDING).take().unwrap().events
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -113,8 +127,9 @@ unsafe impl GlobalAlloc for Noting {
 
 #[test]
 fn an_allocation_and_a_free_are_seen_and_other_threads_are_not() {
+    let turn = take_turn();
     let me = std::thread::current().id();
-    let events = record(
+    let events = turn.record(
         move |thread| thread.id() == me,
         || {
             let mut bytes = std::hint::black_box(Vec::<u8>::with_capacity(1000));

@@ -7,6 +7,7 @@
 mod calls;
 mod counting;
 mod sending;
+mod sessions;
 mod stages;
 mod streams;
 mod whole_path;

@@ -10,7 +10,7 @@ use offhook_media::{
     ToneReceiver, ToneSettings,
 };
 
-use crate::counting::{Deed, record};
+use crate::counting::{Deed, take_turn};
 use crate::speech;
 use crate::whole_path::{Tally, on_media_thread, platform};
 
@@ -30,6 +30,7 @@ impl MediaClock for Still {
 /// The stages alone, where the count is exactly zero: copies, silence, and an encoder that follows the loss.
 #[test]
 fn redundancy_and_silence_allocate_nothing() {
+    let turn = take_turn();
     let dtx = OpusSettings::default().discontinuous_transmission(true);
     let settings = AudioSocketSettings::default().encoder(dtx).redundancy(Redundancy::OnLoss);
     let mut sender = AudioSender::new(&settings, (0, RtpTime(0))).unwrap();
@@ -64,7 +65,7 @@ fn redundancy_and_silence_allocate_nothing() {
     minute(&mut met);
     met = [0; 4];
     let me = std::thread::current().id();
-    let events = record(move |thread| thread.id() == me, || minute(&mut met));
+    let events = turn.record(move |thread| thread.id() == me, || minute(&mut met));
     assert!(events.is_empty(), "{} touches of the heap, the first at\n{}", events.len(), events[0].calls);
     assert!(met.iter().all(|&count| count > 100), "copies, none, silence, tones: {met:?}");
 }
@@ -73,6 +74,7 @@ fn redundancy_and_silence_allocate_nothing() {
 /// thread.
 #[test]
 fn a_player_that_is_interrupted_costs_a_media_thread_no_allocation_and_no_free() {
+    let turn = take_turn();
     let (bot, peer) = (platform(), platform());
     let settings = MediaSessionSettings::default().audio(AudioSocketSettings::default().format(FORMAT));
     let mut session = bot.create_session(&settings).unwrap();
@@ -86,7 +88,7 @@ fn a_player_that_is_interrupted_costs_a_media_thread_no_allocation_and_no_free()
     let before = session.stats().counters.packets_sent;
     let watched =
         |thread: &std::thread::Thread| thread.name().is_some_and(|name| name.starts_with("offhook-media-"));
-    let events = record(watched, || runtime.block_on(rounds(&session, &player, ROUNDS)));
+    let events = turn.record(watched, || runtime.block_on(rounds(&session, &player, ROUNDS)));
     let sent = session.stats().counters.packets_sent - before;
     assert!(sent >= ROUNDS * 8, "{sent} packets sent: it played");
     let tally = Tally::of(&events);

@@ -6,7 +6,7 @@ use offhook_media::{
     ActiveSpeaker, AudioFormat, AudioFrame, AudioLevel, FrameResampler, MediaSourceId, VoiceActivitySettings,
 };
 
-use crate::counting::record;
+use crate::counting::take_turn;
 use crate::speech;
 
 /// As long as the speech, with its pauses.
@@ -14,11 +14,12 @@ const TICKS: usize = 320;
 
 #[test]
 fn mixing_voices_turns_and_other_rates_allocate_nothing() {
+    let turn = take_turn();
     for format in AudioFormat::ALL {
         let mut stages = Stages::new(format);
         stages.run(20);
         let me = std::thread::current().id();
-        let events = record(move |thread| thread.id() == me, || stages.run(TICKS));
+        let events = turn.record(move |thread| thread.id() == me, || stages.run(TICKS));
         let first = events.first().map_or(String::new(), |event| event.calls.to_string());
         let [turns, limited, floors] = stages.met;
         assert!(turns > 0 && limited > 50 && floors > 2, "{turns} turns, {limited} limited, {floors} floors");
