@@ -17,17 +17,10 @@ const STANDING: Duration = Duration::from_millis(150);
 /// Near a known limit, a packet of this size is added a round trip.
 const PACKET_BITS: f64 = 1200.0 * 8.0;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Move {
-    Hold,
-    Increase,
-}
-
 /// The rate that delay allows.
 #[derive(Debug)]
 pub(super) struct DelayControl {
     rate: BitRate,
-    moves: Move,
     last: Option<MediaInstant>,
     /// What arrived when queues last grew: mean and deviation, relative to it.
     limit: Option<(f64, f64)>,
@@ -36,7 +29,7 @@ pub(super) struct DelayControl {
 
 impl DelayControl {
     pub(super) fn new(start: BitRate) -> Self {
-        Self { rate: start, moves: Move::Hold, last: None, limit: None, is_started: false }
+        Self { rate: start, last: None, limit: None, is_started: false }
     }
 
     /// Another part of the estimate has decided for less, or the limits have.
@@ -62,16 +55,10 @@ impl DelayControl {
                     self.note_limit(arrived);
                 }
                 self.is_started = true;
-                self.moves = Move::Hold;
             }
             // What stands in queues goes first.
-            Usage::Under => self.moves = Move::Hold,
-            Usage::Normal => {
-                if self.moves == Move::Increase || self.last.is_some() {
-                    self.increase(elapsed, arrived, round_trip);
-                }
-                self.moves = Move::Increase;
-            }
+            Usage::Under => {}
+            Usage::Normal => self.increase(elapsed, arrived, round_trip),
         }
         self.draining(queued).map_or(self.rate, |draining| self.rate.min(draining))
     }
