@@ -109,6 +109,20 @@ impl EncodedFrame {
         self.level
     }
 
+    /// Takes over a packet of a section that is not longer than [`MAX_LEN`](Self::MAX_LEN).
+    pub(crate) fn copy_from(&mut self, section: usize, sequence_number: u64, packet: &AudioPacket<'_>) {
+        self.set_payload(packet.payload);
+        self.section = section;
+        self.encoding = packet.encoding;
+        self.marker = packet.marker;
+        self.ssrc = packet.ssrc;
+        self.sequence_number = sequence_number;
+        self.sender_time = packet.sender_time;
+        self.arrival_time = packet.arrival_time;
+        self.speakers = packet.speakers;
+        self.level = packet.level;
+    }
+
     pub(crate) fn set_payload(&mut self, payload: &[u8]) -> bool {
         let Some(room) = self.payload.get_mut(..payload.len()) else { return false };
         room.copy_from_slice(payload);
@@ -184,18 +198,8 @@ impl EncodedPath {
         if section > 0 && speakers.is_empty() {
             speakers.push(ActiveSpeaker { source: MediaSourceId(packet.ssrc.0), level: packet.level });
         }
-        let written = self.to_app.write(|slot| {
-            slot.set_payload(packet.payload);
-            slot.section = section;
-            slot.encoding = packet.encoding;
-            slot.marker = packet.marker;
-            slot.ssrc = packet.ssrc;
-            slot.sequence_number = sequence_number;
-            slot.sender_time = packet.sender_time;
-            slot.arrival_time = packet.arrival_time;
-            slot.speakers = speakers;
-            slot.level = packet.level;
-        });
+        let packet = AudioPacket { speakers, ..*packet };
+        let written = self.to_app.write(|slot| slot.copy_from(section, sequence_number, &packet));
         if written { counters.frames_delivered.add(1) } else { counters.frames_dropped.add(1) }
     }
 

@@ -4,8 +4,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
+use crate::blob::SocketId;
 use crate::tones::Tone;
 use crate::units::MediaSourceId;
+use crate::video::{BitRate, VideoCodec, VideoSize};
 
 /// Whether media may be sent, or is coming.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -139,6 +141,153 @@ pub enum MediaEvent {
         /// Where on the timeline of the frames the far end's speech began.
         first_sample: u64,
     },
+    /// What is sent on a video socket reaches the wire from now on, or no longer does.
+    VideoSendStatusChanged {
+        /// Which socket.
+        socket: SocketId,
+        /// Which of the two.
+        status: MediaStatus,
+        /// How frames have to be encoded, where they are sent.
+        codec: Option<VideoCodec>,
+    },
+    /// Frames may come on a video socket from now on, or no longer do.
+    VideoReceiveStatusChanged {
+        /// Which socket.
+        socket: SocketId,
+        /// Which of the two.
+        status: MediaStatus,
+        /// How they are encoded, most likely: the far end may choose another of those that were offered.
+        codec: Option<VideoCodec>,
+    },
+    /// The next frame that is sent on this socket should be a key frame: the far end cannot go on without.
+    KeyFrameNeeded {
+        /// Which socket.
+        socket: SocketId,
+    },
+    /// What frames that are sent on this socket may have from now on, by what the path carries.
+    VideoTargetRateChanged {
+        /// Which socket.
+        socket: SocketId,
+        /// Without the headers of packets.
+        rate: BitRate,
+    },
+    /// The next frame of this socket has another size than the last, or is the first.
+    VideoSizeChanged {
+        /// Which socket.
+        socket: SocketId,
+        /// The size of its picture.
+        size: VideoSize,
+    },
+    /// The next frame of this socket is somebody else's picture.
+    VideoSourceChanged {
+        /// Which socket.
+        socket: SocketId,
+        /// Whose; `None` when the far end does not say.
+        source: Option<MediaSourceId>,
+    },
+    /// No frame has come on this socket for so long that it shows: three times its pace, and 150 ms more than its pace at the least
+    /// (W3C webrtc-stats, freezeCount). A far end that stops to send looks the same.
+    VideoFrozen {
+        /// Which socket.
+        socket: SocketId,
+    },
+    /// A frame has come again.
+    VideoRecovered {
+        /// Which socket.
+        socket: SocketId,
+        /// How long the picture stood.
+        stood: Duration,
+    },
+    /// The service shows that source on a video socket from now on, as it was asked to.
+    Subscribed {
+        /// The socket's id.
+        socket: SocketId,
+        /// Who is seen.
+        source: MediaSourceId,
+    },
+    /// The service does not show that source. What the socket showed before, it still shows.
+    SubscriptionRefused {
+        /// The socket's id.
+        socket: SocketId,
+        /// Who was asked for.
+        source: MediaSourceId,
+        /// Why.
+        reason: SubscriptionRefusal,
+    },
+    /// Others than before can be seen, as the service says.
+    VideoSourcesChanged {
+        /// Who sends a picture of their camera.
+        video: VideoSources,
+        /// Who shares a screen.
+        screen: VideoSources,
+    },
+    /// Who has the floor, as the service says. [`DominantSpeakerChanged`](Self::DominantSpeakerChanged) is what was heard here.
+    ServiceDominantSpeakerChanged {
+        /// Who; `None` for nobody.
+        source: Option<MediaSourceId>,
+    },
+}
+
+/// Why a video socket does not show who was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SubscriptionRefusal {
+    /// Nobody has that source.
+    UnknownSource,
+    /// Its sender sends no picture.
+    NotSending,
+    /// The session has no such socket.
+    UnknownSocket,
+    /// The far end cannot be asked: it has no control channel, or has closed it.
+    Unavailable,
+    /// The service has another reason.
+    Other,
+}
+
+/// Sources that a list names: as many as a session can show at once.
+const MOST_LISTED: usize = 10;
+
+/// Who can be seen: the first ten, in the service's order, and how many there are. The others are in the call's roster. Derefs to
+/// a slice.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct VideoSources {
+    sources: [MediaSourceId; MOST_LISTED],
+    total: u16,
+}
+
+impl VideoSources {
+    /// How many there are, with those that are not named here; at most 65,535.
+    pub fn total(&self) -> u16 {
+        self.total
+    }
+}
+
+impl FromIterator<MediaSourceId> for VideoSources {
+    fn from_iter<I: IntoIterator<Item = MediaSourceId>>(all: I) -> Self {
+        let mut sources = [MediaSourceId(0); MOST_LISTED];
+        let mut total = 0_u16;
+        for source in all {
+            if let Some(place) = sources.get_mut(usize::from(total)) {
+                *place = source;
+            }
+            total = total.saturating_add(1);
+        }
+        Self { sources, total }
+    }
+}
+
+impl Deref for VideoSources {
+    type Target = [MediaSourceId];
+
+    fn deref(&self) -> &[MediaSourceId] {
+        &self.sources[..usize::from(self.total).min(MOST_LISTED)]
+    }
+}
+
+impl fmt::Debug for VideoSources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} of {}", &self[..], self.total)
+    }
 }
 
 /// Speakers that a history remembers.

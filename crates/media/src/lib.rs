@@ -3,23 +3,28 @@
 mod audio;
 pub mod blob;
 mod clock;
+mod control;
 mod encoded;
 mod error;
 mod event;
+pub mod film;
 mod frame;
 mod health;
 mod ledger;
 mod orders;
 mod platform;
+pub mod raw_video;
 pub mod receive;
 mod red;
 pub mod ring;
 mod rtp;
 pub mod send;
+mod sequence;
 mod session;
 mod settings;
 mod stats;
 mod sync;
+mod tap;
 mod time;
 mod tones;
 mod units;
@@ -43,10 +48,12 @@ pub mod voice {
 pub use audio::opus::OpusError;
 pub use audio::resample::FrameResampler;
 pub use audio::source::{Sound, SoundError, SoundReader};
+pub use control::VideoResolution;
 pub use encoded::EncodedFrame;
 pub use error::{Fault, MediaError};
 pub use event::{
     DominantSpeakers, MarkId, MediaEvent, MediaStatus, QualityKind, QualityState, StreamFailure,
+    SubscriptionRefusal, VideoSources,
 };
 pub use frame::{AudioFormat, AudioFrame, FrameLengthError, FrameOrigin, ReceiveStages, UnmixedAudio};
 pub use health::{Health, HealthSettings, HealthStatus, WorkerHealth};
@@ -57,6 +64,7 @@ pub use send::player::{AudioSpan, Playout};
 pub use session::audio_socket::{
     AudioSocket, AudioSocketReceiver, AudioSocketSender, SendError, SocketClosed,
 };
+pub use session::control::ControlError;
 pub use session::encoded_socket::{EncodedAudioReceiver, EncodedAudioSender, EncodedAudioSocket};
 pub use session::events::MediaEvents;
 pub use session::gains::GainError;
@@ -64,13 +72,20 @@ pub use session::player::{AudioPlayer, PlayerError, Receipt, ToneError, ToneRece
 pub use session::quality::{QualityOfExperience, Spread, StreamQuality};
 pub use session::state::MediaState;
 pub use session::transport::TransportError;
+pub use session::video_socket::{
+    ScreenShareSocket, VideoSendError, VideoSocket, VideoSocketReceiver, VideoSocketSender,
+};
 pub use settings::{
     AudioSocketSettings, JitterBufferSettings, MediaPlatformSettings, MediaSessionSettings, MixSource,
-    OpusSettings, Redundancy, VoiceActivitySettings, WorkerPinning,
+    OpusSettings, Redundancy, VideoSocketSettings, VoiceActivitySettings, WorkerPinning,
 };
 pub use stats::{
     InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, SessionCounters, SessionStats, StatUnit,
+    VideoInboundRtpStats, VideoOutboundRtpStats,
 };
+pub use tap::{HeardFrame, HeardSpeaker, HeardTick, MediaTap, Tapped};
 pub use time::{MediaClock, MediaInstant, RtpTime};
 pub use tones::{Digit, ReceivedTone, Tone, ToneReceiver, ToneSettings, UnknownTone};
 pub use units::{MediaSourceId, SampleRate, Ssrc};
+#[doc(hidden)]
+pub use wire::fuzzing;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ringbuf::{Cons, HeapRb, Prod};
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 pub(crate) use std::thread::{Builder, JoinHandle, Thread, park};
 
 pub(crate) use futures_util::task::AtomicWaker;

@@ -122,6 +122,6 @@ async fn an_offer_is_answered_as_far_as_it_goes_and_refused_where_it_goes_too_fa
     let mut wide = offer.clone();
     wide.sockets.push(offer.sockets[0].clone());
     let refused = peer.answer_session(&settings, &MediaBlob::Offhook(wide)).err().unwrap();
-    assert!(refused.to_string().contains("offers 2 sockets"), "{refused}");
+    assert!(refused.to_string().contains("offers 2 audio sockets"), "{refused}");
     assert_eq!(peer.stats().sessions, 0, "nothing is left of a session that was refused");
 }

@@ -250,6 +250,9 @@ fn check_media(
     if socket.modality == Modality::Audio && !section.speaks_opus() {
         return Err(DescriptionError::Missing { section: name, line, missing: "Opus at 48000/2" });
     }
+    if asked == "video" && !section.shows_video() {
+        return Err(DescriptionError::Missing { section: name, line, missing: "H264/90000 or VP8/90000" });
+    }
     if socket.modality == Modality::Data {
         return Ok(());
     }

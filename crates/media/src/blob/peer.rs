@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use super::description::{self, DescriptionError};
 use super::profile::{MediaDirection, SdpType};
 use super::sdp::{Attributes, Sdp, Section};
+use super::video::{self, VideoFormat};
 
 /// The payload types of an audio section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,11 +31,15 @@ pub(crate) struct HeaderExtensions {
     pub(crate) source_levels: Option<u8>,
     /// Which section the packet belongs to (RFC 9143 section 15).
     pub(crate) mid: Option<u8>,
+    /// The number that all packets of video count together (draft-holmer-rmcat-transport-wide-cc-extensions-01 section 2).
+    pub(crate) transport_number: Option<u8>,
 }
 
 pub(crate) const LEVEL_URI: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
 pub(crate) const SOURCE_LEVELS_URI: &str = "urn:ietf:params:rtp-hdrext:csrc-audio-level";
 pub(crate) const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
+pub(crate) const TRANSPORT_NUMBER_URI: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// The peer's side of a session.
 #[derive(Clone, Debug)]
@@ -62,11 +67,17 @@ pub(crate) struct PeerSection {
     pub(crate) is_in_use: bool,
     /// As the peer sees it.
     pub(crate) direction: MediaDirection,
-    /// What it carries; `None` without Opus.
+    /// What it carries of sound; `None` without Opus.
     pub(crate) payload_types: Option<PayloadTypes>,
+    /// What it carries of pictures, in the order of preference: one format of each codec that is known here.
+    pub(crate) video: Vec<VideoFormat>,
     pub(crate) extensions: HeaderExtensions,
     /// Sources that are announced (RFC 5576).
     pub(crate) sources: Vec<u32>,
+    /// The longest message that it takes on data channels, where it has them as they are spoken here.
+    pub(crate) longest_message: Option<usize>,
+    /// Announced pairs of a source and that of its retransmissions (RFC 4588 section 8.8).
+    pub(crate) repairs: Vec<(u32, u32)>,
 }
 
 impl PeerDescription {
@@ -115,29 +126,58 @@ impl PeerSection {
             is_in_use,
             direction: own.direction.unwrap_or(MediaDirection::Inactive),
             payload_types: payload_types(section),
+            video: video::formats(section),
             extensions: extensions(own),
             sources: values(own, "ssrc").filter_map(|value| value.split(' ').next()?.parse().ok()).collect(),
+            longest_message: longest_message(section),
+            repairs: values(own, "ssrc-group").filter_map(video::repair).collect(),
         }
     }
 }
 
-fn values<'a>(attributes: &Attributes<'a>, wanted: &str) -> impl Iterator<Item = &'a str> {
+/// Data channels over SCTP on the port that WebRTC has for it (RFC 8841).
+fn longest_message(section: &Section<'_>) -> Option<usize> {
+    let said = |name| values(&section.own, name).next();
+    let is_spoken = section.kind == "application" && section.formats == "webrtc-datachannel";
+    if !is_spoken || said("sctp-port") != Some("5000") {
+        return None;
+    }
+    // Section 6.1: 64 KiB where nothing is said; zero for any length.
+    let longest = said("max-message-size").and_then(|size| size.parse().ok()).unwrap_or(65_536);
+    Some(if longest == 0 { usize::MAX } else { longest })
+}
+
+pub(super) fn values<'a>(attributes: &Attributes<'a>, wanted: &str) -> impl Iterator<Item = &'a str> {
     attributes.all.iter().filter(move |(name, _)| *name == wanted).map(|(_, value)| *value)
 }
 
+/// The payload types of a section, in the order of preference.
+pub(super) fn types<'a>(section: &Section<'a>) -> impl Iterator<Item = u8> + use<'a> {
+    section.formats.split(' ').filter_map(|format| format.parse().ok()).filter(|number| *number < 128)
+}
+
+/// What a section says of a payload type in that attribute: the values behind the number.
+pub(super) fn said_of<'a>(
+    section: &Section<'a>,
+    number: u8,
+    attribute: &str,
+) -> impl Iterator<Item = &'a str> {
+    let values = values(&section.own, attribute).filter_map(|value| value.split_once(' '));
+    values.filter(move |(of, _)| of.parse() == Ok(number)).map(|(_, value)| value)
+}
+
+/// Whether a payload type is `codec`, as in `opus/48000/2`.
+pub(super) fn is(section: &Section<'_>, number: u8, codec: &str) -> bool {
+    said_of(section, number, "rtpmap").any(|name| name.eq_ignore_ascii_case(codec))
+}
+
 fn payload_types(section: &Section<'_>) -> Option<PayloadTypes> {
-    // The formats are in the order of preference.
-    let types =
-        || section.formats.split(' ').filter_map(|format| format.parse().ok()).filter(|number| *number < 128);
-    let named = |number: u8, attribute| {
-        let values = values(&section.own, attribute).filter_map(|value| value.split_once(' '));
-        values.filter(move |(of, _)| of.parse() == Ok(number)).map(|(_, value)| value)
-    };
-    let is = |number: u8, codec: &str| named(number, "rtpmap").any(|name| name.eq_ignore_ascii_case(codec));
+    let types = || types(section);
+    let is = |number: u8, codec: &str| is(section, number, codec);
     let opus = types().find(|number| is(*number, "opus/48000/2"))?;
     // Copies of another codec, or of none that is said, are not ours to read.
     let is_of_opus = |number: &u8| {
-        named(*number, "fmtp").any(|list| list.split('/').all(|of| of.trim().parse() == Ok(opus)))
+        said_of(section, *number, "fmtp").any(|list| list.split('/').all(|of| of.trim().parse() == Ok(opus)))
     };
     Some(PayloadTypes {
         opus,
@@ -158,6 +198,7 @@ fn extensions(attributes: &Attributes<'_>) -> HeaderExtensions {
         level: numbers(LEVEL_URI),
         source_levels: numbers(SOURCE_LEVELS_URI),
         mid: numbers(MID_URI),
+        transport_number: numbers(TRANSPORT_NUMBER_URI),
     }
 }
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::BlobError;
 use super::description;
 use crate::frame::AudioFormat;
+use crate::video::VideoCodec;
 
 /// The profile's name in the JSON.
 const PROFILE: &str = "offhook/1";
@@ -163,6 +164,40 @@ impl SocketDescription {
             unmixed: None,
             codecs: Vec::new(),
         }
+    }
+
+    /// A data socket.
+    pub fn data(id: SocketId) -> Self {
+        Self {
+            id,
+            modality: Modality::Data,
+            direction: None,
+            format: None,
+            mixed: None,
+            unmixed: None,
+            codecs: Vec::new(),
+        }
+    }
+
+    /// A video socket, or that of a shared screen, with its codecs, the preferred one first.
+    pub fn video(id: SocketId, modality: Modality, direction: MediaDirection, codecs: &[VideoCodec]) -> Self {
+        Self {
+            id,
+            modality,
+            direction: Some(direction),
+            format: None,
+            mixed: None,
+            unmixed: None,
+            codecs: codecs.iter().map(|codec| codec_name(*codec).to_owned()).collect(),
+        }
+    }
+}
+
+/// How the JSON names a codec.
+fn codec_name(codec: VideoCodec) -> &'static str {
+    match codec {
+        VideoCodec::H264 => "H264",
+        VideoCodec::Vp8 => "VP8",
     }
 }
 

@@ -64,6 +64,8 @@ pub(super) struct Attributes<'a> {
     mapped: u128,
     /// Those of them that stand for Opus at 48000/2 (RFC 7587 section 7).
     opus: u128,
+    /// And those that stand for H.264 or VP8.
+    video: u128,
 }
 
 /// Who begins the DTLS handshake (RFC 4145, RFC 8842).
@@ -154,6 +156,11 @@ impl<'a> Section<'a> {
         self.formats.split(' ').filter_map(payload_type).any(|format| self.own.opus & format != 0)
     }
 
+    /// Whether one of them is H.264 or VP8.
+    pub(super) fn shows_video(&self) -> bool {
+        self.formats.split(' ').filter_map(payload_type).any(|format| self.own.video & format != 0)
+    }
+
     /// How errors name it.
     pub(super) fn name(&self) -> String {
         self.own.mid.unwrap_or("without a=mid").to_owned()
@@ -205,6 +212,9 @@ impl<'a> Attributes<'a> {
         self.mapped |= format;
         if codec.eq_ignore_ascii_case("opus/48000/2") {
             self.opus |= format;
+        }
+        if ["H264/90000", "VP8/90000"].iter().any(|video| codec.eq_ignore_ascii_case(video)) {
+            self.video |= format;
         }
         Ok(())
     }

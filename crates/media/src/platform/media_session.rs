@@ -1,15 +1,17 @@
 //! The application's handle of one call's media.
 
 use std::future::poll_fn;
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use uuid::Uuid;
 
 use super::checks::check;
-use super::negotiation::{answering, audio_description, described};
-use super::{Engine, Seat, lock};
-use crate::blob::{MediaBlob, MediaSessionId, SdpType};
+use super::closer::MediaSessionCloser;
+use super::negotiation::{answering, audio_description, declined, described};
+use super::place::Place;
+use super::video::{PlannedSocket, VideoSockets};
+use super::{Engine, lock, video};
+use crate::blob::{MediaBlob, MediaSessionId, SdpType, SocketDescription};
 use crate::encoded::{EncodedFrame, EncodedLane, EncodedPath, packets_in};
 use crate::error::MediaError;
 use crate::event::{MediaEvent, MediaStatus};
@@ -20,6 +22,7 @@ use crate::send::tones::tone_queue;
 use crate::send::{AudioSender, ticks_in};
 use crate::session::audio_socket::{AudioSocket, wait_at};
 use crate::session::connection::{AudioSections, Connection};
+use crate::session::control::{ControlError, ControlOrder};
 use crate::session::encoded_socket::EncodedAudioSocket;
 use crate::session::events::{EVENTS, MediaEvents};
 use crate::session::gains::Gains;
@@ -27,11 +30,15 @@ use crate::session::player::{AudioPlayer, ToneDesk, ToneError, ToneReceipt};
 use crate::session::quality::QualityOfExperience;
 use crate::session::state::MediaState;
 use crate::session::streams::AudioStreams;
+use crate::session::transport::Transport as _;
+use crate::session::video_socket::{ScreenShareSocket, VideoSocket};
 use crate::session::{Session, Shared};
 use crate::settings::MediaSessionSettings;
 use crate::stats::{SessionStats, SharedStats};
+use crate::tap::{MediaTap, Tap};
 use crate::time::{MediaClock, MediaInstant, RtpTime};
 use crate::tones::{Tone, ToneSettings};
+use crate::video::BitRate;
 use crate::worker::thread::Command;
 
 /// The audio socket's id, and so the `mid` of its media section.
@@ -43,9 +50,11 @@ pub struct MediaSession {
     format: AudioFormat,
     audio: Option<AudioSocket>,
     encoded: Option<EncodedAudioSocket>,
+    video: VideoSockets,
     player: Option<AudioPlayer>,
     tones: ToneDesk,
     events: Option<MediaEvents>,
+    tap: Option<MediaTap>,
     shared: Arc<Shared>,
     /// The worker's half, until the peer's answer is known. Never locked: codecs cannot be shared between threads, and this makes
     /// the session one that can, without which no task that waits for it could be spawned.
@@ -53,42 +62,24 @@ pub struct MediaSession {
     place: Arc<Place>,
 }
 
-/// Ends a session from elsewhere: for whoever learns that the call is over and does not hold its session.
-#[derive(Clone)]
-pub struct MediaSessionCloser {
-    place: Weak<Place>,
-    shared: Arc<Shared>,
-}
-
-impl MediaSessionCloser {
-    /// Ends the session, as dropping it would. What was received before can still be heard.
-    pub fn close(&self) {
-        self.shared.end();
-        if let Some(place) = self.place.upgrade() {
-            place.send(Command::Remove { index: place.seat.index });
-        }
-    }
-}
-
-/// A seat at a worker, given back when dropped.
-struct Place {
-    engine: Arc<Engine>,
-    seat: Seat,
-    /// The address of this machine that is the session's own.
-    local: Option<IpAddr>,
-}
-
 impl MediaSession {
     pub(super) fn offer(engine: &Arc<Engine>, settings: &MediaSessionSettings) -> Result<Self, MediaError> {
         check(&settings.audio)?;
+        video::check(settings)?;
         let place = Place::take(engine, settings.local_address)?;
         let now = engine.clock.now();
-        let sections = AudioSections { socket: AUDIO_SOCKET, unmixed: settings.audio.unmixed };
+        let shown = video::offering(settings);
+        let audio = AudioSections { socket: AUDIO_SOCKET, unmixed: settings.audio.unmixed };
+        let data = video::data_socket(&shown);
+        let sections = (audio, shown.iter().map(PlannedSocket::section).collect(), data.map(|data| data.0));
         let (transport, sdp) =
             Connection::offer(&engine.identity, now, place.address(), sections).map_err(MediaError::Core)?;
         let id = MediaSessionId::new(Uuid::new_v4());
-        let blob = MediaBlob::offer(id, vec![audio_description(&settings.audio)], &sdp)?;
-        Self::assemble(place, settings, transport, blob)
+        let sockets = std::iter::once(audio_description(&settings.audio));
+        let sockets = sockets.chain(shown.iter().map(PlannedSocket::offered));
+        let sockets = sockets.chain(data.map(SocketDescription::data)).collect();
+        let blob = MediaBlob::offer(id, sockets, &sdp)?;
+        Self::assemble(place, settings, shown, transport, blob)
     }
 
     pub(super) fn answer(
@@ -97,16 +88,28 @@ impl MediaSession {
         offer: &MediaBlob,
     ) -> Result<Self, MediaError> {
         check(&settings.audio)?;
+        video::check(settings)?;
         let offer = described(offer, SdpType::Offer)?;
-        let answering = answering(offer, &settings.audio)?;
+        let audio = answering(offer, &settings.audio)?;
         let place = Place::take(engine, settings.local_address)?;
         let now = engine.clock.now();
         let sdp = &offer.description.sdp;
-        let sections = AudioSections { socket: answering.id.0, unmixed: settings.audio.sends_unmixed };
+        let shown = video::answering(offer, settings);
+        let speech = AudioSections { socket: audio.id.0, unmixed: settings.audio.sends_unmixed };
+        let data = video::data_socket_of(offer, &shown).map(|data| data.0);
+        let sections = (speech, shown.iter().map(PlannedSocket::section).collect(), data);
         let (transport, sdp) = Connection::answer(&engine.identity, now, place.address(), sections, sdp)
             .map_err(MediaError::Description)?;
-        let blob = MediaBlob::answer(offer, vec![answering], &sdp)?;
-        let mut this = Self::assemble(place, settings, transport, blob)?;
+        let answer = |offered: &SocketDescription| {
+            let shown = shown.iter().enumerate().find(|(_, socket)| socket.id == offered.id);
+            match shown {
+                Some((nth, socket)) => socket.answered(transport.negotiated_video(nth)),
+                None if offered.id == audio.id => audio.clone(),
+                None => declined(offered),
+            }
+        };
+        let blob = MediaBlob::answer(offer, offer.sockets.iter().map(answer).collect(), &sdp)?;
+        let mut this = Self::assemble(place, settings, shown, transport, blob)?;
         this.begin()?;
         Ok(this)
     }
@@ -114,6 +117,7 @@ impl MediaSession {
     fn assemble(
         place: Place,
         settings: &MediaSessionSettings,
+        shown: Vec<PlannedSocket>,
         transport: Connection,
         blob: MediaBlob,
     ) -> Result<Self, MediaError> {
@@ -122,7 +126,7 @@ impl MediaSession {
         let stats = Arc::new(SharedStats::new());
         lock(&place.engine.totals).add(Arc::clone(&stats));
         let speakers = transport.speakers_sent();
-        let shared = Arc::new(Shared::new(Arc::clone(&stats), speakers));
+        let shared = Arc::new(Shared::new(Arc::clone(&stats), speakers, shown.len()));
         let gains = Arc::new(Gains::default());
         let streams = AudioStreams::new(audio, &gains, &stats)?;
         let format = audio.format.codec_format();
@@ -141,9 +145,20 @@ impl MediaSession {
         let (event_in, event_out) = frame_ring(EVENTS, nothing);
         let mut session =
             Session::new(transport, (streams, sender), (to_app, from_app), event_in, Arc::clone(&shared));
+        let tap =
+            settings.tapped.then(|| Tap::open(audio.unmixed, place.engine.clock)).map(|(tap, reader)| {
+                session.tap = tap;
+                reader
+            });
         let clock = place.engine.clock;
         let player = AudioPlayer::new(format, to_player, &shared);
         let tones = ToneDesk::new(to_tones, &shared);
+        let knock = video::knock(place.commands(), place.seat.index);
+        let is_offered = described(&blob, SdpType::Offer).is_ok();
+        let (stage, video) = video::assemble(settings, shown, &shared, clock, &knock, is_offered);
+        if let Some((stage, orders)) = stage {
+            session = session.with_video(stage).with_control(orders);
+        }
         let mut socket = None;
         let mut encoded_socket = None;
         if audio.encoded {
@@ -166,9 +181,11 @@ impl MediaSession {
             format,
             audio: socket,
             encoded: encoded_socket,
+            video,
             player: Some(player),
             tones,
             events: Some(MediaEvents::new(event_out, Arc::clone(&shared))),
+            tap,
             shared,
             pending: Mutex::new(Some(Box::new(session))),
             place: Arc::new(place),
@@ -234,6 +251,35 @@ impl MediaSession {
         self.audio.take()
     }
 
+    /// The video sockets, once: whoever takes them owns them. Of an offer, as many as its
+    /// [`video`](MediaSessionSettings::video) settings; of an answer, as many of those as it was offered. One that the far end has
+    /// declined is there, and nothing comes of it.
+    pub fn take_video_sockets(&mut self) -> Vec<VideoSocket> {
+        std::mem::take(&mut self.video.cameras)
+    }
+
+    /// The socket of a shared screen, once: whoever takes it owns it.
+    pub fn take_screen_share_socket(&mut self) -> Option<ScreenShareSocket> {
+        self.video.screen.take()
+    }
+
+    /// Asks the far end to send at most this much from now on, all video together; zero lifts that.
+    ///
+    /// # Errors
+    /// When the session has no video sockets, this end did not make the offer, too many orders wait, or the session is over.
+    pub fn set_receive_bandwidth_limit(&self, limit: BitRate) -> Result<(), ControlError> {
+        self.video.order(ControlOrder::LimitReceiving(limit))
+    }
+
+    /// Sends at most this much from now on, all video together, where the settings allow more; zero lifts that. The far end may
+    /// have a limit of its own, and the lower one is kept.
+    ///
+    /// # Errors
+    /// When the session has no video sockets, too many orders wait, or the session is over.
+    pub fn set_send_bandwidth_limit(&self, limit: BitRate) -> Result<(), ControlError> {
+        self.video.order(ControlOrder::LimitSending(limit))
+    }
+
     /// The player, once: whoever takes it may clone it. It speaks beside the audio socket, as [`AudioPlayer`] says.
     pub fn take_player(&mut self) -> Option<AudioPlayer> {
         self.player.take()
@@ -252,6 +298,11 @@ impl MediaSession {
         self.tones.send(tones, settings)
     }
 
+    /// The clock of all frames of the platform, for a player of films.
+    pub fn clock(&self) -> impl MediaClock + Copy + Send + Sync + use<> {
+        self.place.engine.clock
+    }
+
     /// Mutes all speech of the session, as [`AudioSocketSender::set_muted`](crate::AudioSocketSender::set_muted) does.
     pub fn set_muted(&self, muted: bool) {
         self.shared.send.set_muted(muted);
@@ -265,6 +316,12 @@ impl MediaSession {
     /// What happens to the media, once: whoever takes it reads it.
     pub fn take_events(&mut self) -> Option<MediaEvents> {
         self.events.take()
+    }
+
+    /// What is heard and said, encoded, once: for whoever records it. Only of a session that is
+    /// [tapped](MediaSessionSettings::tapped).
+    pub fn take_tap(&mut self) -> Option<MediaTap> {
+        self.tap.take()
     }
 
     /// Where the media stands.
@@ -303,7 +360,7 @@ impl MediaSession {
 
     /// A handle that ends this session from elsewhere.
     pub fn closer(&self) -> MediaSessionCloser {
-        MediaSessionCloser { place: Arc::downgrade(&self.place), shared: Arc::clone(&self.shared) }
+        MediaSessionCloser::new(&self.place, &self.shared)
     }
 
     /// Counters, and the latency of each stage.
@@ -321,35 +378,8 @@ impl Drop for MediaSession {
     }
 }
 
-impl Place {
-    fn take(engine: &Arc<Engine>, local: Option<IpAddr>) -> Result<Self, MediaError> {
-        if local.is_some() && !engine.bound_to_all {
-            let problem = "the platform is bound to one address, not to all".to_owned();
-            return Err(MediaError::InvalidSetting { setting: "local_address", problem });
-        }
-        Ok(Self { seat: engine.take_seat()?, engine: Arc::clone(engine), local })
-    }
-
-    fn address(&self) -> SocketAddr {
-        let advertised = self.engine.advertised[self.seat.worker];
-        SocketAddr::new(self.local.unwrap_or(advertised.ip()), advertised.port())
-    }
-
-    fn send(&self, command: Command) -> bool {
-        self.engine.commands[self.seat.worker].send(command)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // In this order: whoever takes the seat next sends its command after this one.
-        self.send(Command::Remove { index: self.seat.index });
-        self.engine.give_back(self.seat);
-    }
-}
-
 /// Where an RTP stream begins: at random, so that its encryption cannot be guessed at (RFC 3550 section 5.1).
-fn random_start() -> (u16, RtpTime) {
+pub(super) fn random_start() -> (u16, RtpTime) {
     let (time, number, ..) = Uuid::new_v4().as_fields();
     // Below 2^15, so that a lost first packet cannot leave the peer a turn behind (RFC 3711 section 3.3.1).
     (number >> 1, RtpTime(time))

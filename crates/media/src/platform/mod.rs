@@ -1,20 +1,24 @@
 //! The engine of a process: worker threads, and the sessions that they carry.
 
 mod checks;
+mod closer;
 mod drain;
 mod health;
 mod media_session;
 mod metrics;
 mod negotiation;
+mod place;
 mod placement;
 mod totals;
+mod video;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+pub use closer::MediaSessionCloser;
 pub use drain::Drained;
-pub use media_session::{MediaSession, MediaSessionCloser};
+pub use media_session::MediaSession;
 use placement::{Placement, Seat};
 use totals::Totals;
 

@@ -18,29 +18,31 @@ pub(super) fn described(blob: &MediaBlob, kind: SdpType) -> Result<&OffhookBlob,
     }
 }
 
-/// The answer to the one socket of `offer`: as much as it allows of hearing and speaking.
+/// The answer to the one audio socket of `offer`: as much as it allows of hearing and speaking.
 pub(super) fn answering(
     offer: &OffhookBlob,
     settings: &AudioSocketSettings,
 ) -> Result<SocketDescription, MediaError> {
-    let [offered] = &offer.sockets[..] else {
-        let problem = format!("offers {} sockets; this version carries one", offer.sockets.len());
+    let audio = || offer.sockets.iter().filter(|socket| socket.modality == Modality::Audio);
+    let (Some(offered), 1) = (audio().next(), audio().count()) else {
+        let problem = format!("offers {} audio sockets; this version carries one", audio().count());
         return Err(MediaError::MismatchedBlob { problem });
     };
-    match (offered.modality, offered.direction) {
-        (Modality::Audio, Some(direction)) => Ok(SocketDescription {
-            mixed: Some(settings.mix == MixSource::FarEnd),
-            ..SocketDescription::audio(
-                offered.id,
-                MediaDirection::SendReceive.answer_to(direction),
-                settings.format,
-            )
-        }),
-        _ => {
-            let problem = "offers a socket that is not audio; this version carries audio only".to_owned();
-            Err(MediaError::MismatchedBlob { problem })
-        }
-    }
+    let direction = offered.direction.unwrap_or(MediaDirection::Inactive);
+    Ok(SocketDescription {
+        mixed: Some(settings.mix == MixSource::FarEnd),
+        ..SocketDescription::audio(
+            offered.id,
+            MediaDirection::SendReceive.answer_to(direction),
+            settings.format,
+        )
+    })
+}
+
+/// No to a socket.
+pub(super) fn declined(offered: &SocketDescription) -> SocketDescription {
+    let direction = (offered.modality != Modality::Data).then_some(MediaDirection::Inactive);
+    SocketDescription { direction, codecs: Vec::new(), ..offered.clone() }
 }
 
 pub(super) fn audio_description(settings: &AudioSocketSettings) -> SocketDescription {

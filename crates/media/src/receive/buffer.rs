@@ -10,11 +10,11 @@ pub(super) use outcome::{Fates, Insert, Next};
 
 use super::delay::{self, DelayManager};
 use super::packet::AudioPacket;
-use super::sequence::{Extended, SequenceExtender};
 use super::slab::{SLOTS, Slab};
 use crate::audio::opus::{self, RTP_CLOCK};
 use crate::red;
 use crate::rtp::Encoding;
+use crate::sequence::{Extended, SequenceExtender};
 use crate::settings::JitterBufferSettings;
 use crate::time::{MediaInstant, RtpTime};
 use crate::units::{SampleRate, Ssrc};

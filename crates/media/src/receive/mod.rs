@@ -5,7 +5,6 @@ mod conceal;
 mod delay;
 mod packet;
 mod pcm;
-pub(crate) mod sequence;
 mod slab;
 pub(crate) mod speakers;
 mod stretch;

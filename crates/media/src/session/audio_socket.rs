@@ -309,7 +309,7 @@ thread_local! {
 }
 
 /// Polls on this thread until ready or `deadline`; `false` when the deadline came first.
-fn block_until(
+pub(super) fn block_until(
     clock: SystemClock,
     deadline: MediaInstant,
     mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<bool, SocketClosed>>,

@@ -2,10 +2,12 @@
 
 pub(crate) mod audio_socket;
 pub(crate) mod connection;
+pub(crate) mod control;
 pub(crate) mod desk;
 pub(crate) mod doorbell;
 pub(crate) mod encoded_socket;
 pub(crate) mod events;
+mod forward;
 pub(crate) mod gains;
 mod outbox;
 pub(crate) mod player;
@@ -16,12 +18,16 @@ mod shared;
 pub(crate) mod state;
 pub(crate) mod streams;
 pub(crate) mod transport;
+pub(crate) mod video;
+pub(crate) mod video_socket;
 mod voice;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
+use control::ControlPath;
 pub(crate) use outbox::{Outbox, Ticks};
 use outbox::{TRANSMITS, send};
 use protocol::Protocol;
@@ -30,6 +36,7 @@ pub(crate) use shared::Shared;
 use state::MediaState;
 use streams::AudioStreams;
 use transport::{PeerReport, ReceivedAudio, Transport, TransportEvent};
+use video::VideoStage;
 
 use crate::encoded::EncodedPath;
 use crate::event::{MediaEvent, MediaStatus, StreamFailure};
@@ -40,18 +47,19 @@ use crate::ring::{RingReader, RingWriter};
 use crate::rtp::{AudioLevel, Encoding};
 use crate::send::AudioSender;
 use crate::stats::SharedStats;
+use crate::tap::Tap;
 use crate::time::{MediaClock, MediaInstant};
 use crate::tones::{ReceivedTone, SILENT_FRAME, ToneReceiver, silent_frame_time};
 
 /// Longest time between two looks at a session, when nothing is due.
-const IDLE: std::time::Duration = std::time::Duration::from_secs(1);
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Ticks that a late session makes up before what it sends goes to the kernel: the memory of its packets serves again only
 /// after that.
 const TICKS_AT_ONCE: usize = 8;
 
 /// How long after a packet of ours that is no silence we count as speaking: longer than the pauses between words.
-const SPEAKING: std::time::Duration = std::time::Duration::from_millis(200);
+const SPEAKING: Duration = Duration::from_millis(200);
 
 /// The loudest that still is silence when we send it: as for what is heard.
 const SILENT: AudioLevel = AudioLevel::from_minus_dbov(66);
@@ -65,6 +73,10 @@ pub(crate) struct Session<T> {
     from_app: RingReader<AudioFrame>,
     /// Takes the place of `receiver` and `sender` where the application wants the packets themselves.
     encoded: Option<EncodedPath>,
+    /// `None` in a session without.
+    video: Option<Box<VideoStage>>,
+    /// Where there is video.
+    control: Option<ControlPath>,
     events: RingWriter<MediaEvent>,
     shared: Arc<Shared>,
     status: MediaStatus,
@@ -74,10 +86,13 @@ pub(crate) struct Session<T> {
     next_tick: Option<MediaInstant>,
     /// When the transport is due. Asked for when it was fed, as nothing else changes it.
     transport_due: Option<MediaInstant>,
+    /// When its video is.
+    video_due: Option<MediaInstant>,
     /// When the packets that are on their way to the wire left the encoder; at most [`TRANSMITS`].
     encoded_out: Vec<MediaInstant>,
     /// When we last sent what was no silence.
     spoke: Option<MediaInstant>,
+    pub(crate) tap: Tap,
 }
 
 impl<T: Transport> Session<T> {
@@ -96,6 +111,8 @@ impl<T: Transport> Session<T> {
             to_app,
             from_app,
             encoded: None,
+            video: None,
+            control: None,
             events,
             shared,
             status: MediaStatus::Inactive,
@@ -103,15 +120,11 @@ impl<T: Transport> Session<T> {
             quality,
             next_tick: None,
             transport_due: Some(MediaInstant::ZERO),
+            video_due: None,
             encoded_out: Vec::with_capacity(TRANSMITS),
             spoke: None,
+            tap: Tap::default(),
         }
-    }
-
-    /// Gives the application the packets themselves.
-    pub(crate) fn with_encoded(mut self, path: EncodedPath) -> Self {
-        self.encoded = Some(path);
-        self
     }
 
     pub(crate) fn transport(&self) -> &T {
@@ -148,6 +161,7 @@ impl<T: Transport> Session<T> {
             }
             self.drain(now, out);
         }
+        self.drive_video(now, out);
         for _ in 0..TICKS_AT_ONCE {
             let Some(due) = self.next_tick.filter(|&due| due <= now) else { break };
             self.next_tick = Some(due + AudioFormat::FRAME_DURATION);
@@ -159,13 +173,13 @@ impl<T: Transport> Session<T> {
                 self.speak(clock, out)
             };
             self.watch(due, out);
-            if sent {
+            if self.pass_orders(now, out) || sent {
                 self.drain(now, out);
             }
         }
     }
 
-    fn count_tick(&self, lateness: std::time::Duration, out: &mut Outbox) {
+    fn count_tick(&self, lateness: Duration, out: &mut Outbox) {
         self.shared.stats.ledger.record(Stage::TickLateness, lateness);
         out.ticks.made += 1;
         if lateness > AudioFormat::FRAME_DURATION {
@@ -176,7 +190,7 @@ impl<T: Transport> Session<T> {
 
     /// When to call [`handle_timeout`](Self::handle_timeout) at the latest.
     pub(crate) fn deadline(&self, now: MediaInstant) -> MediaInstant {
-        self.next_tick.into_iter().chain(self.transport_due).min().unwrap_or(now + IDLE)
+        self.next_tick.into_iter().chain(self.transport_due).chain(self.video_due).min().unwrap_or(now + IDLE)
     }
 
     /// Says when to tick first, so that the sessions of a worker do not all tick at once.
@@ -218,6 +232,7 @@ impl<T: Transport> Session<T> {
                     self.next_tick.get_or_insert(now);
                     let agreed = self.transport.negotiated();
                     self.sender.agree(agreed.red.then_some(agreed.opus_payload_type), agreed.telephone_event);
+                    self.connect_video(now);
                     self.enter(MediaState::Connected, out);
                 }
                 TransportEvent::Report(report) => {
@@ -225,15 +240,20 @@ impl<T: Transport> Session<T> {
                     self.shared.stats.peer.note(packets_lost, fraction_lost, jitter, round_trip_time);
                     self.sender.on_report(fraction_lost);
                     self.quality.on_report(&report, &self.shared.quality);
+                    self.set_round_trip(round_trip_time);
                 }
+                TransportEvent::RoundTrip(round_trip) => self.set_round_trip(Some(round_trip)),
                 TransportEvent::Disconnected => self.enter(MediaState::Disconnected, out),
+                TransportEvent::ControlLost => self.lose_control(out),
                 TransportEvent::Failed => self.enter(MediaState::Failed, out),
                 TransportEvent::Closed => self.enter(MediaState::Closed, out),
             }
         }
+        self.hear_control(now, out);
         let mut packets = 0;
         while let Some(packet) = self.transport.poll_audio() {
             packets += 1;
+            self.tap.received(packet.section, &packet.audio());
             if let Some(encoded) = &mut self.encoded {
                 encoded.receive(packet.section, &packet.audio());
                 out.press(&self.shared.heard);
@@ -248,6 +268,7 @@ impl<T: Transport> Session<T> {
             }
             self.streams.receive(packet.section, packet.audio());
         }
+        packets += self.drain_video(now, out);
         out.transmits.extend(std::iter::from_fn(|| self.transport.poll_transmit()));
         self.transport_due = self.transport.poll_deadline();
         packets
@@ -264,6 +285,7 @@ impl<T: Transport> Session<T> {
             out.press(&self.shared.heard);
             out.press(&self.shared.room);
             self.shared.speakers_room.iter().for_each(|room| out.press(room));
+            self.end_video(out);
             self.end_sending(out);
         }
     }
@@ -280,6 +302,7 @@ impl<T: Transport> Session<T> {
         if std::mem::replace(&mut self.status, status) != status {
             self.tell(MediaEvent::SendStatusChanged { status }, out);
             self.tell(MediaEvent::ReceiveStatusChanged { status }, out);
+            self.tell_video_status(status, out);
         }
         if state == MediaState::Failed {
             self.tell(MediaEvent::MediaStreamFailure { cause: StreamFailure::ConnectionLost }, out);
@@ -337,6 +360,7 @@ impl<T: Transport> Session<T> {
             return;
         }
         let frame = self.streams.frame();
+        self.tap.heard(due, frame);
         let ring_in = clock.now();
         let written = self.to_app.write(|slot| {
             slot.copy_from(frame);
@@ -350,10 +374,9 @@ impl<T: Transport> Session<T> {
             counters.frames_dropped.add(1);
         }
         out.press(&self.shared.heard);
-        for index in 0..self.streams.events.len() {
-            self.tell(self.streams.events[index], out);
-        }
-        self.streams.events.clear();
+        let mut events = std::mem::take(&mut self.streams.events);
+        events.drain(..).for_each(|event| self.tell(event, out));
+        self.streams.events = events;
     }
 
     /// Sends what the application has to say; `false` when it had nothing.
@@ -368,27 +391,8 @@ impl<T: Transport> Session<T> {
         if packet.level.is_none_or(|level| level > SILENT) {
             self.spoke = Some(encode_out);
         }
+        self.tap.sent(encode_out, &packet);
         send(&mut self.transport, encode_out, packet, &self.shared.stats.counters, &mut self.encoded_out);
         true
-    }
-
-    /// Sends what the application has of packets; `false` when it had nothing.
-    fn forward(&mut self, clock: &impl MediaClock, out: &mut Outbox) -> bool {
-        let Some(encoded) = &mut self.encoded else { return false };
-        let mut sent = false;
-        for section in 0..encoded.sections() {
-            let waiting = encoded.queued(section);
-            while let Some(packet) = encoded.next(section, clock.now()) {
-                let encode_out = clock.now();
-                let counters = &self.shared.stats.counters;
-                send(&mut self.transport, encode_out, packet, counters, &mut self.encoded_out);
-            }
-            if encoded.queued(section) < waiting {
-                sent = true;
-                out.press(self.shared.room_of(section));
-            }
-        }
-        encoded.tick();
-        sent
     }
 }

@@ -6,6 +6,7 @@ use super::doorbell::Doorbell;
 use super::quality::QualityBoard;
 use super::state::{MediaState, SharedState};
 use super::transport::AudioSection;
+use super::video::lane::{Knock, VideoLane};
 use crate::send::control::SendControl;
 use crate::stats::SharedStats;
 
@@ -21,6 +22,10 @@ pub(crate) struct Shared {
     pub(crate) room: Arc<Doorbell>,
     /// The same for packets of each speaker that is sent on a section of its own.
     pub(crate) speakers_room: Box<[Arc<Doorbell>]>,
+    /// Of each video socket.
+    pub(crate) video: Box<[Arc<VideoLane>]>,
+    /// A video socket has something for the worker.
+    pub(crate) video_knock: Knock,
     /// The state has changed.
     pub(crate) changed: Arc<Doorbell>,
     /// Something happened, or the session is over.
@@ -32,8 +37,8 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// For a session that sends as many speakers on sections of their own.
-    pub(crate) fn new(stats: Arc<SharedStats>, speakers: u8) -> Self {
+    /// For a session that sends as many speakers on sections of their own, and has as many video sockets.
+    pub(crate) fn new(stats: Arc<SharedStats>, speakers: u8, video: usize) -> Self {
         let doorbell = Arc::<Doorbell>::default;
         Self {
             state: SharedState::new(),
@@ -43,6 +48,8 @@ impl Shared {
             heard: doorbell(),
             room: doorbell(),
             speakers_room: (0..speakers).map(|_| doorbell()).collect(),
+            video: (0..video).map(|_| Arc::default()).collect(),
+            video_knock: Knock::default(),
             changed: doorbell(),
             happened: doorbell(),
             played: doorbell(),
@@ -61,6 +68,7 @@ impl Shared {
             [&self.heard, &self.room, &self.changed, &self.happened, &self.played, &self.toned]
                 .into_iter()
                 .chain(&self.speakers_room)
+                .chain(self.video.iter().flat_map(|lane| [&lane.shown, &lane.room]))
                 .for_each(|doorbell| doorbell.answer());
         }
     }

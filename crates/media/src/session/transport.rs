@@ -9,7 +9,10 @@ use crate::receive::AudioPacket;
 use crate::rtp::{ActiveSpeakers, AudioLevel, Encoding};
 use crate::send::OutgoingAudio;
 use crate::time::{MediaInstant, RtpTime};
-use crate::units::Ssrc;
+use crate::units::{MediaSourceId, Ssrc};
+use crate::video::sender::OutgoingVideo;
+use crate::video::{VideoCodec, VideoPacket};
+use crate::wire::rtcp::feedback::Missing;
 
 /// ICE, DTLS-SRTP and RTP of one session. Told the time and the bytes.
 pub(crate) trait Transport {
@@ -32,8 +35,35 @@ pub(crate) trait Transport {
     fn poll_audio(&mut self) -> Option<ReceivedAudio>;
     /// Sends an RTP packet of the audio socket.
     fn send_audio(&mut self, now: MediaInstant, packet: OutgoingAudio<'_>) -> Result<(), Dropped>;
+    /// Sends a text to the far end beside the media, or keeps it until that can be done.
+    fn send_control(&mut self, now: MediaInstant, text: Vec<u8>) -> Result<(), Dropped>;
+    /// The next text from there; empty where it was none, or too long.
+    fn poll_control(&mut self) -> Option<BytesMut>;
     /// What was agreed on; nothing until the descriptions are exchanged.
     fn negotiated(&self) -> Negotiated;
+    /// The next RTP packet of a video section.
+    fn poll_video(&mut self) -> Option<ReceivedVideo> {
+        None
+    }
+    /// Sends an RTP packet of a video section.
+    fn send_video(
+        &mut self,
+        _now: MediaInstant,
+        _section: VideoIndex,
+        _packet: OutgoingVideo<'_>,
+    ) -> Result<(), Dropped> {
+        Err(Dropped::NotAgreed)
+    }
+    /// Tells what the peer has fed back of our video since this was last called.
+    fn take_feedback(&mut self, _tell: impl FnMut(PeerFeedback<'_>)) {}
+    /// Feeds back to the peer.
+    fn send_feedback(&mut self, _feedback: OurFeedback<'_>) -> Result<(), Dropped> {
+        Err(Dropped::NotAgreed)
+    }
+    /// What was agreed on for a video section; nothing until the descriptions are exchanged.
+    fn negotiated_video(&self, _section: VideoIndex) -> NegotiatedVideo {
+        NegotiatedVideo::default()
+    }
     /// Tells the peer that the session ends.
     fn close(&mut self) -> Result<(), TransportError>;
 }
@@ -56,8 +86,12 @@ pub(crate) enum TransportEvent {
     Failed,
     /// The peer ended the session.
     Closed,
+    /// Nothing more can be said beside the media.
+    ControlLost,
     /// The peer says how our stream reaches it.
     Report(PeerReport),
+    /// What it says of our video tells how long the path there and back is.
+    RoundTrip(Duration),
 }
 
 /// What the peer's RTCP reports say of the stream that it hears from us (RFC 3550 section 6.4.1).
@@ -121,6 +155,80 @@ impl ReceivedAudio {
     }
 }
 
+/// Which video section of a session, from 0.
+pub(crate) type VideoIndex = usize;
+
+/// What was agreed on for a video section.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NegotiatedVideo {
+    /// What the peer would see, if it sees anything of us.
+    pub(crate) sends: Option<VideoCodec>,
+    /// What the peer would show, if it shows us anything.
+    pub(crate) receives: Option<VideoCodec>,
+    /// Retransmissions to the peer have a stream of their own.
+    pub(crate) has_repair: bool,
+    /// What our stream's clock of 90 kHz showed when the platform began.
+    pub(crate) clock: RtpTime,
+}
+
+/// An RTP packet of a video section, decrypted. One that was sent again is as it was the first time.
+#[derive(Debug)]
+pub(crate) struct ReceivedVideo {
+    pub(crate) section: VideoIndex,
+    pub(crate) codec: VideoCodec,
+    pub(crate) ssrc: Ssrc,
+    pub(crate) sequence_number: u16,
+    pub(crate) sender_time: RtpTime,
+    pub(crate) marker: bool,
+    /// Whose picture it is.
+    pub(crate) source: Option<MediaSourceId>,
+    /// Its number among all packets of video.
+    pub(crate) transport_number: Option<u16>,
+    /// It came on the stream of retransmissions.
+    pub(crate) is_repair: bool,
+    pub(crate) arrival_time: MediaInstant,
+    /// Nothing in a packet that only fills the pipe.
+    pub(crate) payload: Bytes,
+}
+
+impl ReceivedVideo {
+    /// The packet as the receive path sees it.
+    pub(crate) fn packet(&self) -> VideoPacket<'_> {
+        VideoPacket {
+            ssrc: self.ssrc,
+            sequence_number: self.sequence_number,
+            sender_time: self.sender_time,
+            marker: self.marker,
+            arrival_time: self.arrival_time,
+            payload: &self.payload,
+        }
+    }
+}
+
+/// What the peer feeds back of our video.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PeerFeedback<'a> {
+    /// These packets of a section have not come.
+    Missing(VideoIndex, Missing<'a>),
+    /// A section needs a key frame: a PLI.
+    PictureLoss(VideoIndex),
+    /// A section needs a key frame: a FIR, and its number.
+    FullIntra(VideoIndex, u8),
+    /// When packets came.
+    Arrivals(&'a [u8]),
+}
+
+/// What we feed back of the peer's video.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OurFeedback<'a> {
+    /// These packets of a section have not come; in their order.
+    Missing(VideoIndex, &'a [u16]),
+    /// A section needs a key frame.
+    KeyFrame(VideoIndex),
+    /// When packets came.
+    Arrivals(&'a [u8]),
+}
+
 /// Why a packet was dropped. Whoever can reach a port can make most of these happen, so none of them allocates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Dropped {
@@ -144,6 +252,8 @@ pub(crate) enum Dropped {
     NotAgreed,
     #[error("the packet is too large")]
     TooLarge,
+    #[error("the far end has no control channel, or does not keep up with it")]
+    NoChannel,
 }
 
 /// What the connection could not do.

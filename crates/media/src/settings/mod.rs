@@ -2,13 +2,16 @@
 
 mod audio;
 mod codec;
+mod video;
 
 use std::net::{IpAddr, Ipv4Addr};
 
 pub use audio::{AudioSocketSettings, MixSource, Redundancy, VoiceActivitySettings};
 pub use codec::{JitterBufferSettings, OpusSettings};
+pub use video::VideoSocketSettings;
 
 use crate::health::HealthSettings;
+use crate::video::BandwidthLimits;
 
 /// Settings of a [`MediaPlatform`](crate::MediaPlatform).
 #[derive(Clone, Debug)]
@@ -108,7 +111,11 @@ impl MediaPlatformSettings {
 #[derive(Clone, Debug, Default)]
 pub struct MediaSessionSettings {
     pub(crate) audio: AudioSocketSettings,
+    pub(crate) video: Vec<VideoSocketSettings>,
+    pub(crate) screen_share: Option<VideoSocketSettings>,
+    pub(crate) video_bandwidth: BandwidthLimits,
     pub(crate) local_address: Option<IpAddr>,
+    pub(crate) tapped: bool,
 }
 
 impl MediaSessionSettings {
@@ -119,11 +126,43 @@ impl MediaSessionSettings {
         self
     }
 
+    /// One more video socket, up to ten with that of the screen. An offer asks for as many; an answer takes as many of those that it is
+    /// offered, in their order. Default: none, and a session without costs nothing more for it. Each is some 1 KiB of the blob, and its
+    /// [`receive_queue`](VideoSocketSettings::receive_queue).
+    #[must_use]
+    pub fn video(mut self, video: VideoSocketSettings) -> Self {
+        self.video.push(video);
+        self
+    }
+
+    /// A socket for a shared screen. Default: none.
+    #[must_use]
+    pub fn screen_share(mut self, screen: VideoSocketSettings) -> Self {
+        self.screen_share = Some(screen);
+        self
+    }
+
+    /// What all video of the session may send together: the least, what the path is trusted with at first, and the most. Default:
+    /// [`BandwidthLimits::default`].
+    #[must_use]
+    pub fn video_bandwidth(mut self, limits: BandwidthLimits) -> Self {
+        self.video_bandwidth = limits;
+        self
+    }
+
     /// Which of this machine's addresses the session is offered at and sends from, on a machine that has several and a platform
     /// that is bound to all of them. Default: what the platform offers. Costs a system call for each packet that is sent.
     #[must_use]
     pub fn local_address(mut self, address: IpAddr) -> Self {
         self.local_address = Some(address);
+        self
+    }
+
+    /// Whether what is heard and said can be [tapped](crate::MediaSession::take_tap), encoded, to record it. Default false. Costs
+    /// some 170 KB for each section, and a copy of each packet.
+    #[must_use]
+    pub fn tapped(mut self, tapped: bool) -> Self {
+        self.tapped = tapped;
         self
     }
 }

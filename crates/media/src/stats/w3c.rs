@@ -81,6 +81,54 @@ stats! {
 }
 
 stats! {
+    /// The pictures that are seen, of all sockets together (RTCInboundRtpStreamStats).
+    VideoInboundRtpStats: "inbound-rtp",
+    /// RTP packets that arrived.
+    packets_received: Count,
+    /// Their payload.
+    bytes_received: Bytes,
+    /// Packets that came on a stream of retransmissions.
+    retransmitted_packets_received: Count,
+    /// Their payload.
+    retransmitted_bytes_received: Bytes,
+    /// Whole frames.
+    frames_received: Count,
+    /// Those of them that were key frames.
+    key_frames_received: Count,
+    /// Frames that the application did not take in time.
+    frames_dropped: Count,
+    /// How often a picture stood still.
+    freeze_count: Count,
+    /// For how long.
+    total_freezes_duration: Seconds,
+    /// Requests for missing packets, sent.
+    nack_count: Count,
+    /// Requests for a key frame, sent.
+    pli_count: Count,
+}
+
+stats! {
+    /// The pictures that are sent, of all sockets together (RTCOutboundRtpStreamStats).
+    VideoOutboundRtpStats: "outbound-rtp",
+    /// RTP packets sent.
+    packets_sent: Count,
+    /// Their payload.
+    bytes_sent: Bytes,
+    /// Packets that were sent again.
+    retransmitted_packets_sent: Count,
+    /// Their payload.
+    retransmitted_bytes_sent: Bytes,
+    /// Whole frames.
+    frames_sent: Count,
+    /// Requests for missing packets that came.
+    nack_count: Count,
+    /// Requests for a key frame that came.
+    pli_count: Count,
+    /// Such with a number.
+    fir_count: Count,
+}
+
+stats! {
     /// The stream that is sent, as its peer hears it and reports (RTCRemoteInboundRtpStreamStats). Of several sessions, what is as
     /// of the last report is that of the worst.
     RemoteInboundRtpStats: "remote-inbound-rtp",
@@ -129,6 +177,39 @@ impl SessionStats {
         OutboundRtpStats {
             packets_sent: count(self.counters.packets_sent),
             bytes_sent: count(self.counters.bytes_sent),
+        }
+    }
+
+    /// The pictures that are seen, of all sockets together.
+    pub fn video_inbound_rtp(&self) -> VideoInboundRtpStats {
+        let (counters, count) = (&self.counters, |counter: u64| counter as f64);
+        VideoInboundRtpStats {
+            packets_received: count(counters.video_packets_received),
+            bytes_received: count(counters.video_bytes_received),
+            retransmitted_packets_received: count(counters.video_retransmitted_packets_received),
+            retransmitted_bytes_received: count(counters.video_retransmitted_bytes_received),
+            frames_received: count(counters.video_frames_received),
+            key_frames_received: count(counters.video_key_frames_received),
+            frames_dropped: count(counters.video_frames_dropped),
+            freeze_count: count(counters.video_freeze_count),
+            total_freezes_duration: count(counters.video_total_freezes_duration) / 1e9,
+            nack_count: count(counters.video_nack_count),
+            pli_count: count(counters.video_pli_count),
+        }
+    }
+
+    /// The pictures that are sent, of all sockets together.
+    pub fn video_outbound_rtp(&self) -> VideoOutboundRtpStats {
+        let (counters, count) = (&self.counters, |counter: u64| counter as f64);
+        VideoOutboundRtpStats {
+            packets_sent: count(counters.video_packets_sent),
+            bytes_sent: count(counters.video_bytes_sent),
+            retransmitted_packets_sent: count(counters.video_retransmitted_packets_sent),
+            retransmitted_bytes_sent: count(counters.video_retransmitted_bytes_sent),
+            frames_sent: count(counters.video_frames_sent),
+            nack_count: count(counters.video_nack_received_count),
+            pli_count: count(counters.video_pli_received_count),
+            fir_count: count(counters.video_fir_received_count),
         }
     }
 

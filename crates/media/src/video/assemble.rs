@@ -13,7 +13,7 @@ use super::missing::MissingPackets;
 use super::payload::{self, Piece};
 use super::store::{NoRoom, PacketStore, Slot};
 use super::{VideoCodec, VideoPacket, VideoSize};
-use crate::receive::sequence::{Extended, SequenceExtender};
+use crate::sequence::{Extended, SequenceExtender};
 use crate::time::{MediaInstant, RtpTime};
 use crate::units::Ssrc;
 
@@ -169,6 +169,12 @@ impl FrameAssembler {
     pub fn needs_key_frame(&self, now: MediaInstant) -> bool {
         let is_held_up = self.held_up.is_some_and(|since| now.since(since) >= PATIENCE);
         self.ssrc.is_some() && (self.references.wants_key() || is_held_up)
+    }
+
+    /// Whether part of a key frame is there, and the rest may come.
+    pub(super) fn gathers_key_frame(&self) -> bool {
+        let waiting = (self.next..self.end).filter_map(|place| self.store.get(place));
+        waiting.into_iter().any(|slot| slot.piece.is_key)
     }
 
     /// The packets that are missing, to be asked for.

@@ -56,9 +56,14 @@ impl BitRate {
     }
 
     #[must_use]
-    fn times(self, factor: f64) -> Self {
+    pub(super) fn times(self, factor: f64) -> Self {
         // A float beyond the range saturates.
         Self((self.0 as f64 * factor) as u64)
+    }
+
+    /// How long `bytes` take at this rate.
+    pub(super) fn time_for(self, bytes: usize) -> Duration {
+        Duration::from_nanos(bytes as u64 * 8_000_000_000 / self.0.max(1))
     }
 }
 
@@ -129,6 +134,12 @@ impl BandwidthEstimator {
     /// Notes that the packet with this transport-wide number, of `bytes` with all headers, was sent.
     pub fn note_sent(&mut self, number: u16, bytes: usize, at: MediaInstant) {
         self.under_way[usize::from(number) % UNDER_WAY] = Some(Sent { number, at, bytes });
+    }
+
+    /// Forgets that the packet with this number was sent: it is sent once more as it was, so its arrival will tell nothing.
+    pub(super) fn forget(&mut self, number: u16) {
+        let place = &mut self.under_way[usize::from(number) % UNDER_WAY];
+        *place = place.filter(|sent| sent.number != number);
     }
 
     /// Takes in what one feedback tells; gives the estimate that follows. `round_trip` is that of the path.

@@ -4,7 +4,9 @@
 //! VideoPacket ─► payload (h264, vp8) ─► FrameAssembler ─► AssembledFrame      packets that lack ─► MissingPackets ─► NACK
 //!                what a packet says      order, repair,      whole, decodable  a reference lacks ─► needs_key_frame ─► PLI
 //!                of its frame            references
+//! the first three, for one section of a session: VideoReceiver
 //! frame ─► Packetiser ─► payloads, the last of a frame marked    arrivals ─► twcc ─► BandwidthEstimator ─► how fast to send
+//! frame ─► VideoSender ─► packets when the path has room, and again when they are asked for
 //! ```
 //!
 //! H.264 is in Annex B form on both ends (ITU-T H.264 annex B), VP8 as its frames are (RFC 6386).
@@ -12,19 +14,37 @@
 pub mod assemble;
 mod bandwidth;
 mod bits;
+pub mod codec;
+mod frame;
+mod freeze;
 mod h264;
+mod history;
 mod missing;
+mod pacer;
 pub mod packetise;
+pub mod pattern;
 mod payload;
+mod picture;
+pub mod receiver;
+pub mod rtx;
+mod scale;
+pub mod sender;
+pub mod simulcast;
 mod store;
 pub mod twcc;
 mod vp8;
 
 pub use assemble::{AssembledFrame, FrameAssembler, Inserted};
 pub use bandwidth::{BandwidthEstimator, BandwidthLimits, BitRate};
+pub use codec::{CodecError, VideoDecoder, VideoEncoder, VideoEncoderSettings};
+pub use frame::EncodedVideoFrame;
+pub(crate) use frame::{fill_with, room_for};
 pub use missing::MissingPackets;
 pub use packetise::{PacketiseError, Packetiser};
 pub use payload::PayloadError;
+pub use picture::{PictureError, PictureSizeError, PixelFormat, Plane, VideoFrame, psnr};
+pub use receiver::VideoReceiver;
+pub use sender::VideoSender;
 
 use crate::time::{MediaInstant, RtpTime};
 use crate::units::Ssrc;

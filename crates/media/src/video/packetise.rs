@@ -34,6 +34,14 @@ impl Packetiser {
         Self { codec, room, payload: Vec::with_capacity(room), picture: 0 }
     }
 
+    /// Whether `frame` needs no other, by what its first bytes say.
+    pub(super) fn is_key(&self, frame: &[u8]) -> bool {
+        match self.codec {
+            VideoCodec::H264 => h264::is_key(frame),
+            VideoCodec::Vp8 => vp8::is_key(frame),
+        }
+    }
+
     /// Gives `send` the payloads of `frame` in order, each with whether it is the last: that one is marked (RFC 6184
     /// section 5.1, RFC 7741 section 4.1).
     ///

@@ -165,9 +165,9 @@ impl FeedbackWriter {
             return;
         }
         if place >= self.end {
-            // Places that are skipped have not come.
-            for skipped in self.end.max(place.saturating_sub(REMEMBERED as u64 - 1))..place {
-                self.arrivals[skipped as usize % REMEMBERED] = None;
+            // What is remembered here is of packets long ago; places that are skipped have not come.
+            for new in self.end.max(place.saturating_sub(REMEMBERED as u64 - 1))..=place {
+                self.arrivals[new as usize % REMEMBERED] = None;
             }
             self.end = place + 1;
             self.begin = self.begin.max(self.end.saturating_sub(REMEMBERED as u64));

@@ -62,6 +62,11 @@ pub(super) fn append(payload: &[u8], frame: &mut Vec<u8>) -> Result<(), PayloadE
     Ok(())
 }
 
+/// Whether a frame needs no other: the lowest bit of its tag is 0 (RFC 6386 section 9.1).
+pub(super) fn is_key(frame: &[u8]) -> bool {
+    frame.first().is_some_and(|tag| tag & 1 == 0)
+}
+
 /// Bytes of the descriptor that [`write_descriptor`] writes.
 pub(super) const DESCRIPTOR: usize = 4;
 

@@ -1,5 +1,6 @@
 //! What stands in a media datagram: RTP and RTCP, and the encryption around them. Pure: bytes in, bytes out.
 
+pub mod fuzzing;
 pub(crate) mod replay;
 pub(crate) mod rtcp;
 pub(crate) mod rtp;

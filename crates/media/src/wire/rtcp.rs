@@ -1,6 +1,10 @@
 //! RTCP (RFC 3550 section 6): what is written and what is read of it. What is not known here is skipped.
 
+pub(crate) mod feedback;
+
 use bytes::{BufMut, BytesMut};
+
+use feedback::Feedback;
 
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
@@ -50,6 +54,7 @@ pub(crate) enum RtcpPacket<'a> {
     SenderReport { ssrc: u32, report: SenderReport, blocks: Blocks<'a> },
     ReceiverReport { blocks: Blocks<'a> },
     Goodbye { ssrc: u32 },
+    Feedback(Feedback<'a>),
     Other,
 }
 
@@ -107,6 +112,7 @@ impl<'a> RtcpPacket<'a> {
             }
             RECEIVER_REPORT => Self::ReceiverReport { blocks: Blocks::read(count, body) },
             GOODBYE if count > 0 => Self::Goodbye { ssrc },
+            feedback::TRANSPORT | feedback::PAYLOAD => Self::Feedback(Feedback::read(kind, count, body)?),
             _ => Self::Other,
         })
     }

@@ -79,6 +79,16 @@ impl<'a> RtpHeader<'a> {
         sources.map(|source| ActiveSpeaker { source, level: levels.next().map(level) }).collect()
     }
 
+    /// The first contributing source.
+    pub(crate) fn first_source(&self) -> Option<MediaSourceId> {
+        self.contributing.first().map(|source| MediaSourceId(u32::from_be_bytes(*source)))
+    }
+
+    /// Its number among all packets of video, if the extension of that number gives one.
+    pub(crate) fn transport_number(&self, id: Option<u8>) -> Option<u16> {
+        self.extension(id?)?.first_chunk().map(|number| u16::from_be_bytes(*number))
+    }
+
     /// How loud the packet is, if the extension of that number says so (RFC 6464).
     pub(crate) fn level(&self, id: Option<u8>) -> Option<AudioLevel> {
         self.extension(id?)?.first().map(|byte| AudioLevel::from_minus_dbov(*byte))
@@ -140,6 +150,8 @@ pub(crate) struct NewHeader<'a> {
     /// How loud the packet is, and the number of the extension that says so (RFC 6464). A number that the one-byte form
     /// has no room for leaves it out.
     pub(crate) level: Option<(u8, AudioLevel)>,
+    /// Its number among all packets of video, and that of the extension that says so.
+    pub(crate) transport_number: Option<(u8, u16)>,
     /// The contributing sources, of which the first fifteen have room.
     pub(crate) contributing: &'a [ActiveSpeaker],
 }
@@ -148,25 +160,37 @@ pub(crate) struct NewHeader<'a> {
 const MAX_CONTRIBUTING: usize = 15;
 
 /// The most that [`NewHeader::write`] writes.
-pub(crate) const MAX_NEW_HEADER_LEN: usize = FIXED_LEN + 4 * MAX_CONTRIBUTING + 8;
+pub(crate) const MAX_NEW_HEADER_LEN: usize = FIXED_LEN + 4 * MAX_CONTRIBUTING + 12;
 
 impl NewHeader<'_> {
     /// Appends the header to `packet`.
     pub(crate) fn write(&self, packet: &mut BytesMut) {
-        let level = self.level.filter(|(id, _)| (1..=MAX_ONE_BYTE_ID).contains(id));
+        let fits = |id: u8| (1..=MAX_ONE_BYTE_ID).contains(&id);
+        let level = self.level.filter(|(id, _)| fits(*id));
+        let transport_number = self.transport_number.filter(|(id, _)| fits(*id));
+        let extension_len = 2 * usize::from(level.is_some()) + 3 * usize::from(transport_number.is_some());
         let contributing = self.contributing.get(..MAX_CONTRIBUTING).unwrap_or(self.contributing);
-        packet.put_u8(0x80 | u8::from(level.is_some()) << 4 | contributing.len() as u8);
+        packet.put_u8(0x80 | u8::from(extension_len > 0) << 4 | contributing.len() as u8);
         packet.put_u8(u8::from(self.marker) << 7 | self.payload_type & 0x7f);
         packet.put_u16(self.sequence_number);
         packet.put_u32(self.timestamp);
         packet.put_u32(self.ssrc);
         contributing.iter().for_each(|speaker| packet.put_u32(speaker.source.0));
+        if extension_len == 0 {
+            return;
+        }
+        let words = extension_len.div_ceil(4);
+        packet.put_u16(ONE_BYTE);
+        packet.put_u16(words as u16);
         if let Some((id, level)) = level {
-            packet.put_u16(ONE_BYTE);
-            packet.put_u16(1);
             // The first bit says that somebody speaks, as far as the level tells.
             let speaks = u8::from(level > AudioLevel::SILENCE) << 7;
-            packet.put_slice(&[id << 4, speaks | level.minus_dbov(), 0, 0]);
+            packet.put_slice(&[id << 4, speaks | level.minus_dbov()]);
         }
+        if let Some((id, number)) = transport_number {
+            packet.put_u8(id << 4 | 1);
+            packet.put_u16(number);
+        }
+        packet.put_bytes(0, 4 * words - extension_len);
     }
 }

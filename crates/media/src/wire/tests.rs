@@ -33,14 +33,17 @@ fn profile() -> impl Strategy<Value = Profile> {
 
 fn new_header() -> impl Strategy<Value = NewHeader<'static>> {
     let level = proptest::option::of((0_u8..=20, 0_u8..128));
-    (any::<bool>(), 0_u8..128, any::<u16>(), any::<u32>(), any::<u32>(), level).prop_map(
-        |(marker, payload_type, sequence_number, timestamp, ssrc, level)| NewHeader {
+    let number = proptest::option::of((0_u8..=20, any::<u16>()));
+    (any::<bool>(), 0_u8..128, any::<u16>(), any::<u32>(), any::<u32>(), level, number).prop_map(
+        |(marker, payload_type, sequence_number, timestamp, ssrc, level, number)| NewHeader {
             marker,
             payload_type,
             sequence_number,
             timestamp,
             ssrc,
             level: level.map(|(id, level)| (id, AudioLevel::from_minus_dbov(level))),
+            // Two extensions of one number would be one of them.
+            transport_number: number.filter(|(id, _)| level.is_none_or(|(other, _)| other != *id)),
             contributing: &[],
         },
     )
@@ -187,6 +190,7 @@ proptest! {
         prop_assert_eq!(len, written);
         let read = RtpHeader::read(&packet[..len]).unwrap();
         let level = header.level.filter(|(id, _)| (1..15).contains(id));
+        let transport_number = header.transport_number.filter(|(id, _)| (1..15).contains(id));
         let contributing = read.speakers(None);
         let back = NewHeader {
             marker: read.marker,
@@ -195,10 +199,11 @@ proptest! {
             timestamp: read.timestamp,
             ssrc: read.ssrc,
             level: header.level.and_then(|(id, _)| Some((id, read.level(Some(id))?))),
+            transport_number: header.transport_number.and_then(|(id, _)| Some((id, read.transport_number(Some(id))?))),
             contributing: &contributing,
         };
         let first = &speakers[..speakers.len().min(15)];
-        prop_assert_eq!(back, NewHeader { level, contributing: first, ..header });
+        prop_assert_eq!(back, NewHeader { level, transport_number, contributing: first, ..header });
     }
 
     #[test]
@@ -333,6 +338,7 @@ fn a_packet_that_was_seen_is_not_opened_again() {
         timestamp: 1,
         ssrc: 3,
         level: None,
+        transport_number: None,
         contributing: &[],
     };
     let mut plain = BytesMut::new();

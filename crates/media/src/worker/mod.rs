@@ -140,6 +140,11 @@ impl<T: Transport> Worker<T> {
         true
     }
 
+    /// Lets a session take what its application gave it.
+    pub(crate) fn handle_knock(&mut self, now: MediaInstant, index: SessionIndex, post: &mut impl Post) {
+        self.with(index, now, post, |session, out| session.drive_video(now, out));
+    }
+
     /// Does all that is due at `now` and sends it; returns when to call again at the latest.
     pub(crate) fn handle_timeout(
         &mut self,

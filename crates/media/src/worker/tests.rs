@@ -52,6 +52,14 @@ impl Transport for Present {
         Ok(())
     }
 
+    fn send_control(&mut self, _: MediaInstant, _: Vec<u8>) -> Result<(), Dropped> {
+        Err(Dropped::NoChannel)
+    }
+
+    fn poll_control(&mut self) -> Option<BytesMut> {
+        None
+    }
+
     fn negotiated(&self) -> Negotiated {
         Negotiated::default()
     }
@@ -87,7 +95,7 @@ const FORMAT: AudioFormat = AudioFormat::Pcm16K;
 fn session() -> (Session<Present>, RingWriter<AudioFrame>, Arc<SharedStats>) {
     let audio = AudioSocketSettings::default().format(FORMAT);
     let stats = Arc::new(SharedStats::new());
-    let shared = Arc::new(Shared::new(Arc::clone(&stats), 0));
+    let shared = Arc::new(Shared::new(Arc::clone(&stats), 0, 0));
     let streams = AudioStreams::new(&audio, &Arc::new(Gains::default()), &stats).unwrap();
     let send = Arc::clone(&shared.send);
     let sender = AudioSender::with_stats(&audio, (0, RtpTime(0)), Arc::clone(&stats), send).unwrap();

@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Remove {
         index: SessionIndex,
     },
+    /// The application has given the session something to do.
+    Knock {
+        index: SessionIndex,
+    },
     Stop,
 }
 
@@ -226,6 +230,9 @@ impl MediaThread {
                     self.worker.add(self.clock.now(), index, (&ufrag, local), *session);
                 }
                 Ok(Command::Remove { index }) => self.worker.remove(index, &mut self.post),
+                Ok(Command::Knock { index }) => {
+                    self.worker.handle_knock(self.clock.now(), index, &mut self.post);
+                }
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => return false,
                 Err(TryRecvError::Empty) => return true,
             }

@@ -10,6 +10,7 @@ mod wav_head;
 
 use std::time::Duration;
 
+pub(crate) use rate::StreamResampler;
 pub use reader::SoundReader;
 pub use sound::Sound;
 
@@ -19,7 +20,7 @@ use crate::units::SampleRate;
 const RATES: std::ops::RangeInclusive<u32> = 4_000..=384_000;
 
 /// The most channels that are mixed to one.
-const MOST_CHANNELS: usize = 32;
+pub(crate) const MOST_CHANNELS: usize = 32;
 
 /// The longest sound that is taken into memory as a whole: at 48 kHz it is 691 MB.
 const LONGEST: Duration = Duration::from_secs(2 * 60 * 60);
@@ -96,12 +97,12 @@ trait Blocks: Send {
 }
 
 /// A rate that is read.
-fn checked_rate(hz: u32) -> Result<SampleRate, SoundError> {
+pub(crate) fn checked_rate(hz: u32) -> Result<SampleRate, SoundError> {
     SampleRate::new(hz).filter(|rate| RATES.contains(&rate.get())).ok_or(SoundError::Rate { hz })
 }
 
 /// Rounds to 16 bits; what is louder is cut.
-fn to_pcm(sample: f32) -> i16 {
+pub(crate) fn to_pcm(sample: f32) -> i16 {
     // A float that is no number becomes zero here.
     sample.round() as i16
 }

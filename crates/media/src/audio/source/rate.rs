@@ -9,7 +9,7 @@ use crate::units::SampleRate;
 /// Samples that are worked on at a time.
 const CHUNK: usize = 1024;
 
-pub(super) struct StreamResampler {
+pub(crate) struct StreamResampler {
     fft: Fft<f32>,
     rates: (SampleRate, SampleRate),
     output: Vec<f32>,
@@ -21,7 +21,7 @@ pub(super) struct StreamResampler {
 }
 
 impl StreamResampler {
-    pub(super) fn new(from: SampleRate, to: SampleRate) -> Result<Self, SoundError> {
+    pub(crate) fn new(from: SampleRate, to: SampleRate) -> Result<Self, SoundError> {
         let refused = |_| SoundError::Resample { from, to };
         let fft =
             Fft::new(from.get() as usize, to.get() as usize, CHUNK, 1, FixedSync::Input).map_err(refused)?;
@@ -31,7 +31,7 @@ impl StreamResampler {
 
     /// Takes whole chunks off the front of `input` and appends what they make to `output`. At the end, what is left is filled
     /// up with silence, and all that is still in the filter comes out.
-    pub(super) fn resample(
+    pub(crate) fn resample(
         &mut self,
         input: &mut Vec<f32>,
         ended: bool,

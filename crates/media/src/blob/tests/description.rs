@@ -28,8 +28,8 @@ fn a_socket_has_the_section_that_is_named_after_it() {
 #[test]
 fn no_two_sections_have_one_name() {
     let sdp = with_video() + "m=video 0 RTP/AVP 96\na=mid:1\n";
-    let second = DescriptionError::DuplicateMid { line: 20, section: "1".to_owned() };
-    assert_eq!(second.to_string(), "line 20: a second media section with mid 1");
+    let second = DescriptionError::DuplicateMid { line: 21, section: "1".to_owned() };
+    assert_eq!(second.to_string(), "line 21: a second media section with mid 1");
     assert_eq!(audio_refusal(&sdp), Some(second));
     let nameless = SDP.to_owned() + &"m=video 0 RTP/AVP 96\n".repeat(2);
     assert_eq!(audio_refusal(&nameless), None, "no name is not the same name");
@@ -40,8 +40,8 @@ fn the_section_goes_with_the_modality_over_udp_and_dtls() {
     const ALL: [&str; 7] = [
         "audio 9 UDP/TLS/RTP/SAVPF 111",
         "audio 9 UDP/TLS/RTP/SAVP 111",
-        "video 9 UDP/TLS/RTP/SAVPF 111",
-        "video 9 UDP/TLS/RTP/SAVP 111",
+        "video 9 UDP/TLS/RTP/SAVPF 112",
+        "video 9 UDP/TLS/RTP/SAVP 112",
         "application 9 UDP/DTLS/SCTP webrtc-datachannel",
         "audio 9 RTP/AVP 111",
         "application 9 TCP/DTLS/SCTP webrtc-datachannel",
@@ -55,6 +55,7 @@ fn the_section_goes_with_the_modality_over_udp_and_dtls() {
         let sockets = [socket(0, modality, Some(MediaDirection::SendReceive))];
         for (index, media) in ALL.into_iter().enumerate() {
             let sdp = with("audio 9 UDP/TLS/RTP/SAVPF 111", media);
+            let sdp = sdp.replace("a=sendrecv", "a=rtpmap:112 VP8/90000\na=sendrecv");
             let wrong = DescriptionError::WrongKind { section: "0".to_owned(), line: 7, asked };
             let expected = (!right.contains(&index)).then_some(wrong);
             assert_eq!(refusal(&sdp, &sockets), expected, "{modality:?}: {media}");
@@ -85,6 +86,18 @@ fn an_audio_section_offers_opus_under_a_payload_type_of_its_own_choice() {
 }
 
 #[test]
+fn a_video_section_offers_a_codec_that_is_known() {
+    let video = [socket(0, Modality::Video, Some(MediaDirection::SendReceive))];
+    for (codec, is_known) in
+        [("H264/90000", true), ("vp8/90000", true), ("VP9/90000", false), ("opus/48000/2", false)]
+    {
+        let sdp = with("m=audio", "m=video").replace("opus/48000/2", codec);
+        let expected = if is_known { None } else { missing("0", 7, "H264/90000 or VP8/90000") };
+        assert_eq!(refusal(&sdp, &video), expected, "{codec}");
+    }
+}
+
+#[test]
 fn a_section_says_the_direction_of_its_socket() {
     for (socket_says, _) in DIRECTIONS {
         for (section_says, line) in DIRECTIONS {
@@ -92,8 +105,11 @@ fn a_section_says_the_direction_of_its_socket() {
                 DescriptionError::Direction { section: "0".to_owned(), line: 7, section_says, socket_says };
             let expected = (section_says != socket_says).then_some(differs);
             for modality in [Modality::Audio, Modality::Video, Modality::VideoBasedScreenSharing] {
-                let kind = if modality == Modality::Audio { "m=audio" } else { "m=video" };
-                let sdp = with("a=sendrecv", line).replace("m=audio", kind);
+                let (kind, codec) = match modality {
+                    Modality::Audio => ("m=audio", "opus/48000/2"),
+                    _ => ("m=video", "H264/90000"),
+                };
+                let sdp = with("a=sendrecv", line).replace("m=audio", kind).replace("opus/48000/2", codec);
                 assert_eq!(refusal(&sdp, &[socket(0, modality, Some(socket_says))]), expected);
             }
             let data =

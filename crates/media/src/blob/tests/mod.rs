@@ -8,6 +8,7 @@ mod json;
 mod lines;
 mod streams;
 mod transport;
+mod video;
 
 use serde_json::json;
 use uuid::Uuid;
@@ -36,7 +37,7 @@ a=candidate:1 1 udp 2130706431 127.0.0.1 40000 typ host
 ";
 
 /// A section that leaves its transport to that of mid 0.
-const BUNDLED_VIDEO: &str = "m=video 9 UDP/TLS/RTP/SAVPF 96\na=mid:1\na=sendrecv\n";
+const BUNDLED_VIDEO: &str = "m=video 9 UDP/TLS/RTP/SAVPF 96\na=mid:1\na=sendrecv\na=rtpmap:96 VP8/90000\n";
 
 fn session() -> MediaSessionId {
     MediaSessionId::new(Uuid::from_u128(7))

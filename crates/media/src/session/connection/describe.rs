@@ -4,9 +4,13 @@ use std::fmt::{self, Write};
 
 use crate::blob::peer::{
     HeaderExtensions, LEVEL_URI, MID_URI, PayloadTypes, PeerDescription, PeerSection, SOURCE_LEVELS_URI,
+    TRANSPORT_NUMBER_URI,
 };
+use crate::blob::video::{VideoFormat, name as codec_name};
 use crate::blob::{MediaDirection, SdpType};
+use crate::control::MAX_MESSAGE_LEN;
 use crate::session::transport::AudioSection;
+use crate::video::VideoCodec;
 
 /// The audio sections of a session: one for the mix and our own speech, whose `mid` is the socket's number, and one for each
 /// speaker on a stream of its own, as in `0.1`: of the offerer's, those that it would hear; of the answerer's, those that it
@@ -25,6 +29,26 @@ impl AudioSections {
             .chain((1..=unmixed).map(move |stream| format!("{socket}.{stream}")))
     }
 }
+
+/// A video section of a session, that of a shared screen included. Its `mid` is the socket's number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct VideoSection {
+    pub(crate) socket: u32,
+    /// As this end would have it.
+    pub(crate) direction: MediaDirection,
+    /// The preferred one first.
+    pub(crate) codecs: Vec<VideoCodec>,
+}
+
+/// The sources of a video section that sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct VideoSources {
+    pub(super) picture: u32,
+    pub(super) repair: u32,
+}
+
+/// A port for both, and reports that are as short as they can be (RFC 5761, RFC 5506).
+const RTCP: &str = "a=rtcp-mux\r\na=rtcp-rsize\r\n";
 
 /// What all sections of a description share.
 pub(super) struct Local<'a> {
@@ -51,6 +75,19 @@ pub(super) enum LocalSection<'a> {
         is_bundled: bool,
         /// Our source, where we send.
         source: Option<u32>,
+    },
+    Video {
+        mid: String,
+        direction: MediaDirection,
+        formats: Vec<VideoFormat>,
+        extensions: HeaderExtensions,
+        is_bundled: bool,
+        sources: VideoSources,
+    },
+    /// The control channel.
+    Data {
+        mid: String,
+        is_bundled: bool,
     },
     Rejected(&'a PeerSection),
 }
@@ -86,6 +123,7 @@ impl Local<'_> {
                     let numbers: Vec<String> = numbers.iter().flatten().map(u8::to_string).collect();
                     write!(out, "m=audio 9 UDP/TLS/RTP/SAVPF {}\r\n", numbers.join(" "))?;
                     self.write_transport(out, mid)?;
+                    write!(out, "{RTCP}")?;
                     write_codecs(out, *types)?;
                     write_extensions(out, *extensions)?;
                     if let Some(ssrc) = source.filter(|_| direction.sends()) {
@@ -93,12 +131,60 @@ impl Local<'_> {
                         write!(out, "a=msid:offhook audio-{mid}\r\n")?;
                         write!(out, "a=ssrc:{ssrc} cname:{}\r\n", self.name)?;
                     }
-                    write!(out, "a={}\r\n", direction_name(*direction))?;
-                    if std::mem::take(&mut is_first) {
-                        write!(out, "a=candidate:{}\r\na=end-of-candidates\r\n", self.candidate)?;
+                    self.write_end(out, *direction, &mut is_first)?;
+                }
+                LocalSection::Video { mid, direction, formats, extensions, sources, .. } => {
+                    let numbers = formats.iter().flat_map(|format| [Some(format.number), format.repair]);
+                    let numbers: Vec<String> = numbers.flatten().map(|number| number.to_string()).collect();
+                    write!(out, "m=video 9 UDP/TLS/RTP/SAVPF {}\r\n", numbers.join(" "))?;
+                    self.write_transport(out, mid)?;
+                    write!(out, "{RTCP}")?;
+                    formats.iter().try_for_each(|format| write_format(out, format))?;
+                    write_extensions(out, *extensions)?;
+                    if direction.sends() {
+                        self.write_sources(out, mid, *sources, formats)?;
                     }
+                    self.write_end(out, *direction, &mut is_first)?;
+                }
+                LocalSection::Data { mid, .. } => {
+                    write!(out, "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\n")?;
+                    self.write_transport(out, mid)?;
+                    write!(out, "a=sctp-port:5000\r\na=max-message-size:{MAX_MESSAGE_LEN}\r\n")?;
+                    self.write_place(out, &mut is_first)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// The direction; and where we are, once.
+    fn write_end(&self, out: &mut String, direction: MediaDirection, is_first: &mut bool) -> fmt::Result {
+        write!(out, "a={}\r\n", direction_name(direction))?;
+        self.write_place(out, is_first)
+    }
+
+    fn write_place(&self, out: &mut String, is_first: &mut bool) -> fmt::Result {
+        if std::mem::take(is_first) {
+            write!(out, "a=candidate:{}\r\na=end-of-candidates\r\n", self.candidate)?;
+        }
+        Ok(())
+    }
+
+    fn write_sources(
+        &self,
+        out: &mut String,
+        mid: &str,
+        VideoSources { picture, repair }: VideoSources,
+        formats: &[VideoFormat],
+    ) -> fmt::Result {
+        write!(out, "a=msid:offhook video-{mid}\r\n")?;
+        let has_repair = formats.iter().any(|format| format.repair.is_some());
+        if has_repair {
+            write!(out, "a=ssrc-group:FID {picture} {repair}\r\n")?;
+        }
+        write!(out, "a=ssrc:{picture} cname:{}\r\n", self.name)?;
+        if has_repair {
+            write!(out, "a=ssrc:{repair} cname:{}\r\n", self.name)?;
         }
         Ok(())
     }
@@ -111,14 +197,16 @@ impl Local<'_> {
         };
         write!(out, "c=IN IP4 0.0.0.0\r\na=setup:{setup}\r\na=mid:{mid}\r\n")?;
         write!(out, "a=ice-ufrag:{}\r\na=ice-pwd:{}\r\n", self.ice_ufrag, self.ice_pwd)?;
-        write!(out, "a=fingerprint:{}\r\na=rtcp-mux\r\na=rtcp-rsize\r\n", self.fingerprint)
+        write!(out, "a=fingerprint:{}\r\n", self.fingerprint)
     }
 }
 
 impl LocalSection<'_> {
     fn bundled(&self) -> Option<&str> {
         match self {
-            Self::Audio { mid, is_bundled: true, .. } => Some(mid),
+            Self::Audio { mid, is_bundled: true, .. }
+            | Self::Video { mid, is_bundled: true, .. }
+            | Self::Data { mid, is_bundled: true } => Some(mid),
             _ => None,
         }
     }
@@ -136,9 +224,29 @@ fn write_codecs(out: &mut String, types: PayloadTypes) -> fmt::Result {
     Ok(())
 }
 
+fn write_format(out: &mut String, format: &VideoFormat) -> fmt::Result {
+    let VideoFormat { codec, number, repair, parameters, feedback } = format;
+    write!(out, "a=rtpmap:{number} {}\r\n", codec_name(*codec))?;
+    if let Some(parameters) = parameters {
+        write!(out, "a=fmtp:{number} {parameters}\r\n")?;
+    }
+    for (_, kind) in feedback.named().into_iter().filter(|(is_known, _)| *is_known) {
+        write!(out, "a=rtcp-fb:{number} {kind}\r\n")?;
+    }
+    if let Some(repair) = repair {
+        write!(out, "a=rtpmap:{repair} rtx/90000\r\na=fmtp:{repair} apt={number}\r\n")?;
+    }
+    Ok(())
+}
+
 fn write_extensions(out: &mut String, extensions: HeaderExtensions) -> fmt::Result {
-    let HeaderExtensions { level, source_levels, mid } = extensions;
-    for (number, uri) in [(level, LEVEL_URI), (source_levels, SOURCE_LEVELS_URI), (mid, MID_URI)] {
+    let HeaderExtensions { level, source_levels, mid, transport_number } = extensions;
+    for (number, uri) in [
+        (level, LEVEL_URI),
+        (source_levels, SOURCE_LEVELS_URI),
+        (mid, MID_URI),
+        (transport_number, TRANSPORT_NUMBER_URI),
+    ] {
         if let Some(number) = number {
             write!(out, "a=extmap:{number} {uri}\r\n")?;
         }
@@ -177,9 +285,31 @@ pub(super) fn answer_section<'a>(
         mid: mid.clone(),
         direction: wanted.answer_to(offered.direction),
         types,
-        extensions: offered.extensions,
+        // That counts packets of video only.
+        extensions: HeaderExtensions { transport_number: None, ..offered.extensions },
         is_bundled: offered.is_bundled,
         source,
+    }
+}
+
+/// The answer to a section that a video socket of ours takes: the codecs that both ends have, as the offer prefers them.
+pub(super) fn answer_video<'a>(
+    offered: &'a PeerSection,
+    wanted: &VideoSection,
+    sources: VideoSources,
+) -> LocalSection<'a> {
+    let formats = offered.video.iter().filter(|format| wanted.codecs.contains(&format.codec)).cloned();
+    let formats: Vec<VideoFormat> = formats.collect();
+    if formats.is_empty() || !offered.is_in_use {
+        return LocalSection::Rejected(offered);
+    }
+    LocalSection::Video {
+        mid: wanted.socket.to_string(),
+        direction: wanted.direction.answer_to(offered.direction),
+        formats,
+        extensions: HeaderExtensions { level: None, source_levels: None, ..offered.extensions },
+        is_bundled: offered.is_bundled,
+        sources,
     }
 }
 

@@ -71,12 +71,15 @@ pub(super) struct MediaKeys {
 /// One session's DTLS.
 pub(super) struct Dtls {
     endpoint: Endpoint,
+    is_client: bool,
     /// Until the client has begun.
     client: Option<Arc<HandshakeConfig>>,
     /// The peer has shown a certificate that was not announced.
     is_impostor: Arc<AtomicBool>,
     gate: RecordGate,
     flight: Flight,
+    /// What the peer has sent over it, to be read: SCTP.
+    received: VecDeque<BytesMut>,
     is_connected: bool,
     is_closed: bool,
 }
@@ -128,7 +131,9 @@ impl Dtls {
             sent: identity.epoch,
             records: 0,
         };
-        Ok(Self { endpoint, client, is_impostor, gate, flight, is_connected: false, is_closed: false })
+        let received = VecDeque::new();
+        let (is_connected, is_closed) = (false, false);
+        Ok(Self { endpoint, is_client, client, is_impostor, gate, flight, received, is_connected, is_closed })
     }
 
     /// There is a way to the peer: the client begins.
@@ -161,11 +166,26 @@ impl Dtls {
                     self.is_closed = true;
                     happened = Some(DtlsEvent::Closed);
                 }
-                // There is no data channel.
+                EndpointEvent::ApplicationData(data) => self.received.push_back(data),
                 _ => {}
             }
         }
         Ok(happened)
+    }
+
+    /// What has come over it, one datagram after another.
+    pub(super) fn poll_received(&mut self) -> Option<BytesMut> {
+        self.received.pop_front()
+    }
+
+    /// Sends a datagram over it, once it is connected.
+    pub(super) fn write(&mut self, now: Instant, data: &[u8]) -> Result<(), Error> {
+        if self.is_closed { Err(Error::ErrConnClosed) } else { self.endpoint.write(now, PEER, data) }
+    }
+
+    /// Whether this end began the handshake.
+    pub(super) fn is_client(&self) -> bool {
+        self.is_client
     }
 
     /// Whether the peer was not the one that was announced.

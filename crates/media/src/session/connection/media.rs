@@ -1,37 +1,42 @@
 //! RTP and RTCP of one session, encrypted: what a frame costs on the wire is spent here. Nothing is copied but the payload
 //! that is sent, and nothing is allocated.
 
-use std::time::Duration;
+mod control;
+mod video;
 
-use bytes::{Buf, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use uuid::Uuid;
+pub(super) use video::OFFERED_EXTENSIONS as OFFERED_VIDEO_EXTENSIONS;
+use video::{OwnVideo, VideoPath};
 
+use super::describe::VideoSources;
 use super::dtls::MediaKeys;
-use super::reports::{Sent, peer_report};
-use super::streams::{Sources, Stream};
+use super::reports::Sent;
+use super::streams::{Place, Sources, Stream};
 use crate::blob::peer::{HeaderExtensions, PayloadTypes, PeerSection};
 use crate::rtp::Encoding;
 use crate::send::OutgoingAudio;
-use crate::session::transport::{AudioSection, Dropped, Negotiated, PeerReport, ReceivedAudio};
+use crate::session::transport::{
+    AudioSection, Dropped, Negotiated, ReceivedAudio, ReceivedVideo, VideoIndex,
+};
 use crate::time::{MediaInstant, RtpTime};
 use crate::units::Ssrc;
 use crate::wire::replay::ReplayWindow;
-use crate::wire::rtcp::{self, MAX_BLOCKS, ReportBlock, RtcpPacket};
+use crate::wire::rtcp::{MAX_BLOCKS, ReportBlock};
 use crate::wire::rtp::{MAX_NEW_HEADER_LEN, NewHeader, RtpHeader, without_padding};
 use crate::wire::srtp::MAX_OVERHEAD;
 
 /// Memory that packets are cut from. Each is let go as soon as it is sent, so that one block serves for good: it has room
 /// for the ticks that a late worker makes up at once, at the highest bitrates.
 const BLOCK_LEN: usize = 16 * 1024;
-
-/// Between two reports, on average: as often as a stream's quality is worth knowing, and 0.1 % of its bits.
-const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+/// The same where there is video: as much as the kernel is handed at once.
+const VIDEO_BLOCK_LEN: usize = 128 * 1024;
 
 /// What we speak, and by which numbers; the offerer's choice.
 pub(super) const OFFERED_TYPES: PayloadTypes =
     PayloadTypes { opus: 111, red: Some(63), telephone_event: Some(110) };
 pub(super) const OFFERED_EXTENSIONS: HeaderExtensions =
-    HeaderExtensions { level: Some(1), source_levels: Some(2), mid: Some(4) };
+    HeaderExtensions { level: Some(1), source_levels: Some(2), mid: Some(4), transport_number: None };
 
 /// An audio section, as the peer's description has it.
 #[derive(Debug, Default)]
@@ -49,6 +54,13 @@ struct OwnStream {
     sent: Sent,
 }
 
+/// An RTP packet that came.
+#[derive(Debug)]
+pub(super) enum Received {
+    Audio(ReceivedAudio),
+    Video(ReceivedVideo),
+}
+
 /// The media of one session.
 pub(super) struct MediaPath {
     /// One for each section that we may send on, that of the mix first.
@@ -60,23 +72,38 @@ pub(super) struct MediaPath {
     negotiated: Negotiated,
     extensions: HeaderExtensions,
     sections: Vec<Section>,
+    video: Vec<VideoPath>,
     streams: Sources<Stream>,
     /// What was seen of each source's RTCP.
     reporters: Sources<ReplayWindow>,
     packets: BytesMut,
     blocks: Vec<ReportBlock>,
+    /// What the peer has fed back of our video, and nobody has looked at yet.
+    feedback: Bytes,
     reports_sent: u32,
+    /// Numbers the requests that are numbered (FIR).
+    key_frames_asked: u8,
     next_report: Option<MediaInstant>,
     /// For the times of the reports, which must not fall together.
     dice: u64,
 }
 
 impl MediaPath {
-    /// A path that speaks and hears nothing yet, and has a source for the mix and for each of as many speakers.
-    pub(super) fn new(speakers: u8) -> Self {
+    /// A path that speaks and hears nothing yet, and has a source for the mix and for each of as many speakers, and two for each
+    /// section of `video`, whose sockets these are.
+    pub(super) fn new(speakers: u8, video: impl ExactSizeIterator<Item = u32>) -> Self {
         let (upper, lower) = Uuid::new_v4().as_u64_pair();
+        let speech = 1 + usize::from(speakers);
+        let mut own = OwnStream::several(speech + 2 * video.len());
+        let block_len = if video.len() > 0 { VIDEO_BLOCK_LEN } else { BLOCK_LEN };
+        let mut pairs = own.split_off(speech).into_iter();
+        let video = video.filter_map(|socket| {
+            let (picture, repair) = (pairs.next()?, pairs.next()?);
+            Some(VideoPath::new(socket, OwnVideo::new(picture.ssrc, repair.ssrc)))
+        });
         Self {
-            own: OwnStream::several(1 + usize::from(speakers)),
+            video: video.collect(),
+            own: own.into_boxed_slice(),
             name: format!("{upper:016x}"),
             keys: None,
             local_types: OFFERED_TYPES,
@@ -85,9 +112,11 @@ impl MediaPath {
             sections: Vec::new(),
             streams: Sources::new(),
             reporters: Sources::new(),
-            packets: BytesMut::with_capacity(BLOCK_LEN),
+            packets: BytesMut::with_capacity(block_len),
             blocks: Vec::with_capacity(MAX_BLOCKS),
+            feedback: Bytes::new(),
             reports_sent: 0,
+            key_frames_asked: 0,
             next_report: None,
             dice: lower | 1,
         }
@@ -96,6 +125,11 @@ impl MediaPath {
     /// Our source in a section that we may send on.
     pub(super) fn source(&self, section: AudioSection) -> Option<u32> {
         self.own.get(section).map(|stream| stream.ssrc)
+    }
+
+    /// Our sources in a video section.
+    pub(super) fn video_sources(&self, section: VideoIndex) -> Option<VideoSources> {
+        self.video.get(section).map(|video| video.own.sources())
     }
 
     /// The name of this end.
@@ -152,11 +186,7 @@ impl MediaPath {
     }
 
     /// Reads an RTP packet.
-    pub(super) fn receive(
-        &mut self,
-        now: MediaInstant,
-        mut datagram: BytesMut,
-    ) -> Result<ReceivedAudio, Dropped> {
+    pub(super) fn receive(&mut self, now: MediaInstant, mut datagram: BytesMut) -> Result<Received, Dropped> {
         let keys = self.keys.as_ref().ok_or(Dropped::NoKeys)?;
         let header_len = RtpHeader::len_in(&datagram).ok_or(Dropped::Malformed)?;
         let (bytes, payload) = datagram.split_at_mut(header_len);
@@ -171,49 +201,82 @@ impl MediaPath {
         };
         let len = keys.receive.open_rtp(ssrc, index, bytes, payload).ok_or(Dropped::NotGenuine)?;
         let payload = payload.get(..len).ok_or(Dropped::Malformed)?;
-        let section = self.section_of(&header);
+        let place = self.place_of(&header);
         if self.streams.get_mut(ssrc).is_none() {
             self.streams.add(ssrc, Stream::default()).ok_or(Dropped::TooManySources)?;
         }
         let stream = self.streams.get_mut(ssrc).ok_or(Dropped::TooManySources)?;
         stream.window.note(index);
-        let section = *stream.section.insert(section);
-        let encoding = self.encoding_of(header.payload_type).ok_or(Dropped::UnknownPayloadType)?;
-        let sender_time = RtpTime(header.timestamp);
-        let paced = (encoding != Encoding::TelephoneEvent).then_some(sender_time);
-        if let Some(stream) = self.streams.get_mut(ssrc) {
-            stream.reception.receive(index, paced, now);
-        }
+        stream.place = Some(place);
         let payload_len = without_padding(header.has_padding, len, payload.last().copied());
-        let (marker, speakers) = (header.marker, header.speakers(self.extensions.source_levels));
-        let level = header.level(self.extensions.level);
+        let received = match place {
+            Place::Audio(section) => self.read_audio(now, section, &header).map(Received::Audio),
+            Place::Video(section) => self.read_video(now, section, &header).map(Received::Video),
+        }?;
+        let paced = match &received {
+            Received::Audio(audio) => audio.encoding != Encoding::TelephoneEvent,
+            Received::Video(video) => !video.is_repair,
+        };
+        let sender_time = paced.then_some(RtpTime(header.timestamp));
+        if let Some(stream) = self.streams.get_mut(ssrc) {
+            stream.reception.receive(index, sender_time, now, place.rate());
+        }
         let payload_len = payload_len.ok_or(Dropped::Malformed)?;
         datagram.advance(header_len);
         datagram.truncate(payload_len);
+        Ok(self.with_payload(received, datagram.freeze()))
+    }
+
+    /// What the header of a packet of sound says.
+    fn read_audio(
+        &self,
+        now: MediaInstant,
+        section: AudioSection,
+        header: &RtpHeader<'_>,
+    ) -> Result<ReceivedAudio, Dropped> {
         Ok(ReceivedAudio {
             arrival_time: now,
             section,
-            ssrc: Ssrc(ssrc),
-            sequence_number,
-            sender_time,
-            encoding,
-            marker,
-            speakers,
-            level,
-            payload: datagram.freeze(),
+            ssrc: Ssrc(header.ssrc),
+            sequence_number: header.sequence_number,
+            sender_time: RtpTime(header.timestamp),
+            encoding: self.encoding_of(header.payload_type).ok_or(Dropped::UnknownPayloadType)?,
+            marker: header.marker,
+            speakers: header.speakers(self.extensions.source_levels),
+            level: header.level(self.extensions.level),
+            payload: Bytes::new(),
         })
     }
 
+    fn with_payload(&self, received: Received, payload: Bytes) -> Received {
+        match received {
+            Received::Audio(audio) => Received::Audio(ReceivedAudio { payload, ..audio }),
+            Received::Video(video) => Received::Video(video::unwrap_repair(video, payload)),
+        }
+    }
+
     /// The section of a packet (RFC 9143 section 9.2): the one it names; else that of its source, as it was last known or was
-    /// announced; else the first, since all have the same payload types.
-    fn section_of(&self, header: &RtpHeader<'_>) -> AudioSection {
-        let named = self.extensions.mid.and_then(|id| header.extension(id));
-        let named = named.filter(|mid| !mid.is_empty());
-        let named =
-            named.and_then(|mid| self.sections.iter().position(|section| section.mid.as_bytes() == mid));
-        let known = || self.streams.get(header.ssrc).and_then(|stream| stream.section);
-        let announced = || self.sections.iter().position(|section| section.sources.contains(&header.ssrc));
-        named.or_else(known).or_else(announced).unwrap_or(0)
+    /// announced; else the first that has its payload type. All audio sections have the same types.
+    fn place_of(&self, header: &RtpHeader<'_>) -> Place {
+        let id = self.extensions.mid.or_else(|| self.video.first().and_then(VideoPath::mid_extension));
+        let named = id.and_then(|id| header.extension(id)).filter(|mid| !mid.is_empty());
+        let named = named.and_then(|mid| self.find(|name, _, _| name.as_bytes() == mid));
+        let known = || self.streams.get(header.ssrc).and_then(|stream| stream.place);
+        let announced = || self.find(|_, sources, _| sources.contains(&header.ssrc));
+        let typed =
+            || self.find(|_, _, video| video.is_some_and(|video| video.has_type(header.payload_type)));
+        let speech = || self.encoding_of(header.payload_type).map(|_| Place::Audio(0));
+        let place = named.or_else(known).or_else(announced).or_else(speech).or_else(typed);
+        place.unwrap_or(Place::Audio(0))
+    }
+
+    /// The first section of which that is so: its name, its announced sources, and what it has of video.
+    fn find(&self, mut is: impl FnMut(&str, &[u32], Option<&VideoPath>) -> bool) -> Option<Place> {
+        let audio = self.sections.iter().position(|section| is(&section.mid, &section.sources, None));
+        audio.map(Place::Audio).or_else(|| {
+            let video = self.video.iter().position(|video| is(&video.mid, &video.sources, Some(video)));
+            video.map(Place::Video)
+        })
     }
 
     /// What a payload type stands for: by our numbers, and by the peer's where those mean nothing to us.
@@ -247,121 +310,41 @@ impl MediaPath {
             timestamp: packet.sender_time.0,
             ssrc: own.ssrc,
             level: self.extensions.level.zip(packet.level),
+            transport_number: None,
             contributing: packet.speakers,
         };
         let index = own.sent.window.index_of(packet.sequence_number);
         // Twice the same number would be twice the same key stream, which gives both packets away.
         let index = index.filter(|index| own.sent.window.is_fresh(*index)).ok_or(Dropped::Replayed)?;
-        self.packets.reserve(MAX_NEW_HEADER_LEN + packet.payload.len() + MAX_OVERHEAD);
-        header.write(&mut self.packets);
-        let header_len = self.packets.len();
-        self.packets.extend_from_slice(packet.payload);
-        let (header, payload) = self.packets.split_at_mut(header_len);
-        let sealed = keys.send.seal_rtp(own.ssrc, index, header, payload);
-        let Ok(tag) = sealed else {
-            self.packets.clear();
-            return Err(Dropped::TooLarge);
-        };
-        self.packets.extend_from_slice(&tag);
+        let datagram = seal(keys, &mut self.packets, &header, index, packet.payload)?;
         own.sent.note(index, packet.sender_time, now, packet.payload.len());
-        Ok(self.packets.split())
-    }
-
-    /// Reads an RTCP packet. Returns what the peer says of our stream, if it does.
-    pub(super) fn receive_report(
-        &mut self,
-        now: MediaInstant,
-        mut datagram: BytesMut,
-    ) -> Result<Option<PeerReport>, Dropped> {
-        let keys = self.keys.as_ref().ok_or(Dropped::NoKeys)?;
-        let is_fresh = |ssrc, index| self.reporters.get(ssrc).is_none_or(|window| window.is_fresh(index));
-        let opened = keys.receive.open_rtcp(&mut datagram, is_fresh).ok_or(Dropped::NotGenuine)?;
-        if self.reporters.get(opened.ssrc).is_none() {
-            self.reporters.add(opened.ssrc, ReplayWindow::default()).ok_or(Dropped::TooManySources)?;
-        }
-        if let Some(window) = self.reporters.get_mut(opened.ssrc) {
-            window.note(opened.index);
-        }
-        datagram.truncate(opened.len);
-        let mut about_us = None;
-        for packet in rtcp::packets(&datagram) {
-            let blocks = match packet {
-                RtcpPacket::SenderReport { ssrc, report, blocks } => {
-                    if let Some(stream) = self.streams.get_mut(ssrc) {
-                        stream.reception.note_sender_report(report.ntp, now);
-                    }
-                    blocks
-                }
-                RtcpPacket::ReceiverReport { blocks } => blocks,
-                RtcpPacket::Goodbye { ssrc } => {
-                    if let Some(stream) = self.streams.get_mut(ssrc) {
-                        stream.reception.end();
-                    }
-                    continue;
-                }
-                RtcpPacket::Other => continue,
-            };
-            let ours = blocks.iter().find(|block| Some(block.ssrc) == self.source(0));
-            about_us = ours.map(|block| peer_report(&block, now)).or(about_us);
-        }
-        Ok(about_us)
-    }
-
-    /// When the next report is due.
-    pub(super) fn next_report(&self) -> Option<MediaInstant> {
-        self.next_report
-    }
-
-    /// Writes the report that is due at `now`, if one is.
-    pub(super) fn report(&mut self, now: MediaInstant) -> Option<BytesMut> {
-        self.next_report.filter(|due| *due <= now)?;
-        self.next_report = Some(self.after_interval(now));
-        self.write_reports(now, false)
-    }
-
-    /// Writes the last report, with a goodbye.
-    pub(super) fn say_goodbye(&mut self, now: MediaInstant) -> Option<BytesMut> {
-        self.next_report = None;
-        let goodbye = self.write_reports(now, true);
-        self.keys = None;
-        goodbye
-    }
-
-    fn write_reports(&mut self, now: MediaInstant, is_last: bool) -> Option<BytesMut> {
-        let keys = self.keys.as_ref()?;
-        self.streams.report(now, &mut self.blocks);
-        let ssrc = self.source(0)?;
-        let mut heard = &self.blocks[..];
-        // One that has sent nothing has nothing to say, but for the first, whose report carries what was heard.
-        let own = self.own.iter().map(|stream| (stream.ssrc, stream.sent.report(now)));
-        for (ssrc, sent) in own.filter(|(own, sent)| *own == ssrc || sent.is_some()) {
-            rtcp::write_report(&mut self.packets, ssrc, sent.as_ref(), std::mem::take(&mut heard));
-            rtcp::write_name(&mut self.packets, ssrc, &self.name);
-            if is_last {
-                rtcp::write_goodbye(&mut self.packets, ssrc);
-            }
-        }
-        let Ok(trailer) = keys.send.seal_rtcp(ssrc, self.reports_sent, &mut self.packets) else {
-            self.packets.clear();
-            return None;
-        };
-        self.packets.extend_from_slice(&trailer);
-        self.reports_sent += 1;
-        Some(self.packets.split())
-    }
-
-    /// From half to one and a half intervals on (RFC 3550 section 6.3.1).
-    fn after_interval(&mut self, now: MediaInstant) -> MediaInstant {
-        // Xorshift: the times need to differ, not to be secret.
-        self.dice ^= self.dice << 13;
-        self.dice ^= self.dice >> 7;
-        self.dice ^= self.dice << 17;
-        now + REPORT_INTERVAL / 2 + REPORT_INTERVAL * (self.dice >> 48) as u32 / (1 << 16)
+        Ok(datagram)
     }
 }
 
+/// Puts a packet together and encrypts it.
+fn seal(
+    keys: &MediaKeys,
+    packets: &mut BytesMut,
+    header: &NewHeader<'_>,
+    index: u64,
+    payload: &[u8],
+) -> Result<BytesMut, Dropped> {
+    packets.reserve(MAX_NEW_HEADER_LEN + payload.len() + MAX_OVERHEAD);
+    header.write(packets);
+    let header_len = packets.len();
+    packets.extend_from_slice(payload);
+    let (head, body) = packets.split_at_mut(header_len);
+    let Ok(tag) = keys.send.seal_rtp(header.ssrc, index, head, body) else {
+        packets.clear();
+        return Err(Dropped::TooLarge);
+    };
+    packets.extend_from_slice(&tag);
+    Ok(packets.split())
+}
+
 impl OwnStream {
-    fn several(count: usize) -> Box<[Self]> {
+    fn several(count: usize) -> Vec<Self> {
         let mut own: Vec<Self> = Vec::with_capacity(count);
         while own.len() < count {
             let (ssrc, ..) = Uuid::new_v4().as_fields();
@@ -370,7 +353,7 @@ impl OwnStream {
                 own.push(Self { ssrc, types: None, sent: Sent::default() });
             }
         }
-        own.into_boxed_slice()
+        own
     }
 }
 
@@ -382,10 +365,11 @@ impl MediaPath {
         header.write(&mut packet);
         if let Some(mid) = mid {
             packet[0] |= 0x10;
+            let begin = packet.len();
             let words = (1 + mid.len()).div_ceil(4);
             packet.extend_from_slice(&[0xbe, 0xde, 0, words as u8, 0x40 | (mid.len() as u8 - 1)]);
             packet.extend_from_slice(mid.as_bytes());
-            packet.resize(12 + 4 + 4 * words, 0);
+            packet.resize(begin + 4 + 4 * words, 0);
         }
         let header_len = packet.len();
         packet.extend_from_slice(payload);

@@ -1,12 +1,15 @@
 //! One session's connection to its peer: ICE and DTLS from libraries, the path of the media our own. Pure: told the time
 //! and the bytes.
 
+mod channel;
 mod describe;
 mod dtls;
 mod ice;
 mod media;
+mod negotiate;
 mod records;
 mod reports;
+mod sctp;
 mod streams;
 mod stun;
 
@@ -15,21 +18,22 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-pub(crate) use describe::AudioSections;
-use describe::{Local, LocalSection, answer_section, speakers_heard};
+use channel::Channel;
+pub(crate) use describe::{AudioSections, VideoSection};
 pub(crate) use dtls::Identity;
 use dtls::{Dtls, DtlsEvent};
 use ice::{Ice, IceState};
-use media::{MediaPath, OFFERED_EXTENSIONS, OFFERED_TYPES};
-use uuid::Uuid;
+use media::{MediaPath, Received};
 
 use super::transport::{
-    Dropped, Negotiated, ReceivedAudio, Transmit, Transport, TransportError, TransportEvent,
+    Dropped, Negotiated, NegotiatedVideo, OurFeedback, PeerFeedback, ReceivedAudio, ReceivedVideo, Transmit,
+    Transport, TransportError, TransportEvent, VideoIndex,
 };
 use crate::blob::peer::{PayloadTypes, PeerDescription};
-use crate::blob::{MediaDirection, SdpType};
+use crate::blob::video::VideoFormat;
 use crate::send::OutgoingAudio;
 use crate::time::MediaInstant;
+use crate::video::sender::OutgoingVideo;
 
 /// How long the DTLS handshake may take once there is a way to the peer: as long as ICE waits for a peer that is silent.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
@@ -42,6 +46,13 @@ pub(crate) struct Connection {
     dtls: Option<Dtls>,
     media: MediaPath,
     sections: AudioSections,
+    video_sections: Vec<VideoSection>,
+    is_offerer: bool,
+    /// The data socket.
+    data: Option<u32>,
+    /// The longest message that the peer takes, where both ends have it.
+    longest_message: Option<usize>,
+    channel: Option<Channel>,
     /// The last instant that was told.
     now: MediaInstant,
     handshake: Handshake,
@@ -50,7 +61,8 @@ pub(crate) struct Connection {
     transmits: VecDeque<Transmit>,
     events: VecDeque<TransportEvent>,
     audio: Option<ReceivedAudio>,
-    /// When ICE or DTLS is due: asked anew only after they were called.
+    video: Option<ReceivedVideo>,
+    /// When ICE, DTLS or SCTP is due: asked anew only after they were called.
     control_due: Option<MediaInstant>,
 }
 
@@ -63,105 +75,36 @@ enum Handshake {
 }
 
 impl Connection {
-    /// Begins a session that offers `sections`, reached at `local`. Returns it with its SDP.
-    pub(crate) fn offer(
-        identity: &Identity,
-        now: MediaInstant,
-        local: SocketAddr,
-        sections: AudioSections,
-    ) -> Result<(Self, String), TransportError> {
-        let this = Self::new(identity, now, local, (sections, 0), true)?;
-        let audio = |(nth, mid)| LocalSection::Audio {
-            mid,
-            direction: if nth == 0 { MediaDirection::SendReceive } else { MediaDirection::ReceiveOnly },
-            types: OFFERED_TYPES,
-            extensions: OFFERED_EXTENSIONS,
-            is_bundled: true,
-            source: this.media.source(nth),
-        };
-        let described: Vec<_> = sections.mids().enumerate().map(audio).collect();
-        let sdp = this.describe(identity, SdpType::Offer, &described);
-        Ok((this, sdp))
-    }
-
-    /// Begins a session that answers the SDP `offer`, of which the socket of `sections` is taken; of the speakers' sections, as
-    /// many are sent as both ends have. Returns it with its SDP.
-    pub(crate) fn answer(
-        identity: &Identity,
-        now: MediaInstant,
-        local: SocketAddr,
-        sections: AudioSections,
-        offer: &str,
-    ) -> Result<(Self, String), TransportError> {
-        let reading = |error| TransportError::new("reading the offer", error);
-        let peer = PeerDescription::read(SdpType::Offer, offer).map_err(reading)?;
-        let sections = AudioSections { unmixed: speakers_heard(&peer, sections), ..sections };
-        let mut this = Self::new(identity, now, local, (sections, sections.unmixed), false)?;
-        let answer = |section| answer_section(section, sections.socket, |nth| this.media.source(nth));
-        let described: Vec<_> = peer.sections.iter().map(answer).collect();
-        let sdp = this.describe(identity, SdpType::Answer, &described);
-        let types = described.iter().find_map(|section| match section {
-            LocalSection::Audio { direction, types, .. } if *direction != MediaDirection::Inactive => {
-                Some(*types)
-            }
-            _ => None,
-        });
-        this.start(identity, now, &peer, false, types.unwrap_or(OFFERED_TYPES))?;
-        Ok((this, sdp))
-    }
-
-    /// Applies the peer's answer to our offer.
-    pub(crate) fn accept_answer(
-        &mut self,
-        identity: &Identity,
-        now: MediaInstant,
-        answer: &str,
-    ) -> Result<(), TransportError> {
-        let reading = |error| TransportError::new("reading the answer", error);
-        let peer = PeerDescription::read(SdpType::Answer, answer).map_err(reading)?;
-        self.start(identity, now, &peer, true, OFFERED_TYPES)
-    }
-
     fn new(
         identity: &Identity,
         now: MediaInstant,
         local: SocketAddr,
-        (sections, speakers_sent): (AudioSections, u8),
-        is_controlling: bool,
+        (sections, speakers_sent, video_sections, data): (AudioSections, u8, Vec<VideoSection>, Option<u32>),
+        is_offerer: bool,
     ) -> Result<Self, TransportError> {
         let at = identity.epoch + now.as_duration();
-        let ice = Ice::new(&identity.provider, at, local, is_controlling)
+        let ice = Ice::new(&identity.provider, at, local, is_offerer)
             .map_err(|error| TransportError::new("setting up ICE", error))?;
         Ok(Self {
             epoch: identity.epoch,
             ice,
             dtls: None,
-            media: MediaPath::new(speakers_sent),
+            media: MediaPath::new(speakers_sent, video_sections.iter().map(|section| section.socket)),
             sections,
+            video_sections,
+            is_offerer,
+            data,
+            longest_message: None,
+            channel: None,
             now,
             handshake: Handshake::Waiting,
             told: None,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
             audio: None,
+            video: None,
             control_due: None,
         })
-    }
-
-    fn describe(&self, identity: &Identity, kind: SdpType, sections: &[LocalSection<'_>]) -> String {
-        let (ice_ufrag, ice_pwd) = self.ice.credentials();
-        let (number, _) = Uuid::new_v4().as_u64_pair();
-        Local {
-            kind,
-            // 63 bits: some readers take it for a number with a sign (RFC 8829 section 5.2.1).
-            number: number >> 1,
-            ice_ufrag,
-            ice_pwd,
-            fingerprint: &identity.fingerprint,
-            candidate: &self.ice.candidate(),
-            name: self.media.name(),
-        }
-        .describe(sections)
     }
 
     /// Both descriptions are known: looks for the peer. `is_server`: of DTLS, as the offerer is.
@@ -179,6 +122,11 @@ impl Connection {
         let by_mid =
             |mid: String| peer.sections.iter().find(move |section| section.mid.as_deref() == Some(&mid));
         self.media.agree(self.sections.mids().map(by_mid), types);
+        let data = self.data.and_then(|socket| by_mid(socket.to_string()));
+        self.longest_message = data.filter(|data| data.is_in_use).and_then(|data| data.longest_message);
+        // The offerer is the server of DTLS, and its numbers are ours.
+        let offered = |codec| is_server.then(|| VideoFormat::offered(codec));
+        self.media.agree_video(&self.video_sections, |socket| by_mid(socket.to_string()), offered);
         self.ice.start(at, peer).map_err(|error| TransportError::new("starting ICE", error))?;
         self.now = now;
         self.after_control();
@@ -227,32 +175,53 @@ impl Connection {
             Some(DtlsEvent::Connected(keys)) => {
                 self.handshake = Handshake::Done;
                 self.media.begin(self.now, keys);
+                let channel = |longest| Channel::new(at, dtls.is_client(), self.is_offerer, longest);
+                self.channel = self.longest_message.map(channel);
             }
             Some(DtlsEvent::Closed) => self.tell(TransportEvent::Closed),
             None => {}
+        }
+        while let Some(packet) = self.dtls.as_mut().and_then(Dtls::poll_received) {
+            if let Some(channel) = &mut self.channel {
+                channel.read(at, packet);
+            }
         }
         self.after_control();
         Ok(())
     }
 
     fn handle_rtp(&mut self, datagram: BytesMut) -> Result<(), Dropped> {
-        self.audio = Some(self.media.receive(self.now, datagram)?);
+        match self.media.receive(self.now, datagram)? {
+            Received::Audio(packet) => self.audio = Some(packet),
+            Received::Video(packet) => self.video = Some(packet),
+        }
         Ok(())
     }
 
     fn handle_rtcp(&mut self, datagram: BytesMut) -> Result<(), Dropped> {
-        let report = self.media.receive_report(self.now, datagram)?;
-        self.events.extend(report.map(TransportEvent::Report));
+        let about_us = self.media.receive_report(self.now, datagram)?;
+        self.events.extend(about_us.speech.map(TransportEvent::Report));
+        self.events.extend(about_us.round_trip.map(TransportEvent::RoundTrip));
         Ok(())
     }
 
-    /// Passes on what ICE and DTLS want to send and to tell, and asks when they are due.
+    /// Passes on what ICE, DTLS and SCTP want to send and to tell, and asks when they are due.
     fn after_control(&mut self) {
         let at = self.instant(self.now);
         if self.ice.state() == IceState::Connected && self.handshake == Handshake::Waiting {
             self.handshake = Handshake::Begun { until: self.now + HANDSHAKE_TIME };
             if self.dtls.as_mut().is_some_and(|dtls| dtls.start(at).is_err()) {
                 self.handshake = Handshake::Failed;
+            }
+        }
+        if let (Some(channel), Some(dtls)) = (&mut self.channel, &mut self.dtls) {
+            while let Some(packet) = channel.poll_transmit() {
+                // What cannot be sent is lost, as on the wire.
+                let _ = dtls.write(at, &packet);
+            }
+            if channel.is_lost() {
+                self.channel = None;
+                self.events.push_back(TransportEvent::ControlLost);
             }
         }
         while let Some((to, datagram)) = self.ice.poll_transmit() {
@@ -274,7 +243,9 @@ impl Connection {
             _ => None,
         };
         let dtls = self.dtls.as_ref().and_then(Dtls::poll_deadline);
-        let due = [self.ice.poll_deadline(), dtls].into_iter().flatten().map(|at| self.media_instant(at));
+        let channel = self.channel.as_ref().and_then(Channel::poll_deadline);
+        let due =
+            [self.ice.poll_deadline(), dtls, channel].into_iter().flatten().map(|at| self.media_instant(at));
         self.control_due = due.chain(handshake).min();
     }
 
@@ -319,6 +290,9 @@ impl Transport for Connection {
         let at = self.instant(now);
         let checked = self.ice.handle_timeout(at);
         let repeated = self.dtls.as_mut().map_or(Ok(()), |dtls| dtls.handle_timeout(at));
+        if let Some(channel) = &mut self.channel {
+            channel.handle_timeout(at);
+        }
         if matches!(self.handshake, Handshake::Begun { until } if until <= now) || repeated.is_err() {
             self.handshake = Handshake::Failed;
         }
@@ -349,8 +323,51 @@ impl Transport for Connection {
         Ok(())
     }
 
+    fn send_control(&mut self, now: MediaInstant, text: Vec<u8>) -> Result<(), Dropped> {
+        self.now = now;
+        let at = self.instant(now);
+        let taken = self.channel.as_mut().is_some_and(|channel| channel.send(at, text));
+        self.after_control();
+        if taken { Ok(()) } else { Err(Dropped::NoChannel) }
+    }
+
+    fn poll_control(&mut self) -> Option<BytesMut> {
+        self.channel.as_mut()?.poll_message()
+    }
+
     fn negotiated(&self) -> Negotiated {
         self.media.negotiated()
+    }
+
+    fn poll_video(&mut self) -> Option<ReceivedVideo> {
+        self.video.take()
+    }
+
+    fn send_video(
+        &mut self,
+        now: MediaInstant,
+        section: VideoIndex,
+        packet: OutgoingVideo<'_>,
+    ) -> Result<(), Dropped> {
+        let to = self.ice.destination().ok_or(Dropped::Stranger)?;
+        let datagram = self.media.send_video(now, section, &packet)?;
+        self.transmits.push_back(Transmit { to, datagram });
+        Ok(())
+    }
+
+    fn take_feedback(&mut self, tell: impl FnMut(PeerFeedback<'_>)) {
+        self.media.take_feedback(tell);
+    }
+
+    fn send_feedback(&mut self, feedback: OurFeedback<'_>) -> Result<(), Dropped> {
+        let to = self.ice.destination().ok_or(Dropped::Stranger)?;
+        let datagram = self.media.feed_back(feedback)?;
+        self.transmits.push_back(Transmit { to, datagram });
+        Ok(())
+    }
+
+    fn negotiated_video(&self, section: VideoIndex) -> NegotiatedVideo {
+        self.media.negotiated_video(section)
     }
 
     fn close(&mut self) -> Result<(), TransportError> {
@@ -360,6 +377,7 @@ impl Transport for Connection {
             self.transmits.push_back(Transmit { to, datagram });
         }
         let closed = self.dtls.as_mut().map_or(Ok(()), |dtls| dtls.close(at));
+        self.channel = None;
         self.after_control();
         let left = self.ice.close();
         self.control_due = None;

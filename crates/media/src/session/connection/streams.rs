@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::session::transport::AudioSection;
+use crate::session::transport::{AudioSection, VideoIndex};
 use crate::time::{MediaInstant, RtpTime};
 use crate::wire::replay::ReplayWindow;
 use crate::wire::rtcp::{MAX_BLOCKS, ReportBlock};
@@ -12,8 +12,27 @@ use crate::wire::rtcp::{MAX_BLOCKS, ReportBlock};
 /// forgotten, or its packets could be played again.
 const MAX_SOURCES: usize = 1024;
 
+/// Where the packets of a source go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Audio(AudioSection),
+    Video(VideoIndex),
+}
+
 /// Ticks of the RTP clock of all audio here, a second.
-pub(super) const RTP_RATE: u64 = 48_000;
+pub(super) const AUDIO_RATE: u64 = 48_000;
+/// And of all video.
+pub(super) const VIDEO_RATE: u64 = 90_000;
+
+impl Place {
+    /// Ticks of its clock, a second.
+    pub(super) fn rate(self) -> u64 {
+        match self {
+            Self::Audio(_) => AUDIO_RATE,
+            Self::Video(_) => VIDEO_RATE,
+        }
+    }
+}
 
 /// What is kept of each source.
 #[derive(Debug)]
@@ -59,7 +78,7 @@ impl<T> Sources<T> {
 pub(super) struct Stream {
     pub(super) window: ReplayWindow,
     /// Where its packets go, once that is known.
-    pub(super) section: Option<AudioSection>,
+    pub(super) place: Option<Place>,
     pub(super) reception: Reception,
 }
 
@@ -81,19 +100,25 @@ pub(super) struct Reception {
 }
 
 impl Reception {
-    /// Takes note of a packet. One whose time is not that of its sound, such as a repeated telephone event, says nothing of
-    /// the jitter.
-    pub(super) fn receive(&mut self, index: u64, sender_time: Option<RtpTime>, arrival: MediaInstant) {
+    /// Takes note of a packet of a stream whose clock has that rate. One whose time is not that of its sound, such as a repeated
+    /// telephone event, says nothing of the jitter.
+    pub(super) fn receive(
+        &mut self,
+        index: u64,
+        sender_time: Option<RtpTime>,
+        arrival: MediaInstant,
+        rate: u64,
+    ) {
         let (first, newest) = self.span.unwrap_or((index, index));
         self.span = Some((first.min(index), newest.max(index)));
         self.received += 1;
         self.is_active = true;
         let Some(sender_time) = sender_time else { return };
-        let transit = ticks(arrival.as_duration()).wrapping_sub(sender_time.0);
+        let transit = ticks(arrival.as_duration(), rate).wrapping_sub(sender_time.0);
         if let Some(before) = self.transit.replace(transit) {
             let difference = transit.wrapping_sub(before).cast_signed().unsigned_abs();
             // RFC 3550 appendix A.8. What is off by seconds is another clock, not jitter.
-            let difference = difference.min(RTP_RATE as u32);
+            let difference = difference.min(rate as u32);
             self.jitter = self.jitter + difference - ((self.jitter + 8) >> 4);
         }
     }
@@ -141,9 +166,9 @@ impl Sources<Stream> {
     }
 }
 
-/// Ticks of the RTP clock; wraps.
-pub(super) fn ticks(span: Duration) -> u32 {
-    (u128::from(RTP_RATE) * span.as_nanos() / 1_000_000_000) as u32
+/// Ticks of an RTP clock of that rate; wraps.
+pub(super) fn ticks(span: Duration, rate: u64) -> u32 {
+    (u128::from(rate) * span.as_nanos() / 1_000_000_000) as u32
 }
 
 /// A span in the middle 32 bits of an NTP timestamp: 65536ths of a second.
@@ -168,13 +193,13 @@ mod tests {
     fn loss_is_counted_since_the_last_report_and_since_the_beginning() {
         let mut reception = Reception::default();
         for index in (0..100_u64).filter(|index| index % 4 != 3) {
-            reception.receive(65_500 + index, Some(RtpTime(960 * index as u32)), at(20 * index));
+            reception.receive(65_500 + index, Some(RtpTime(960 * index as u32)), at(20 * index), AUDIO_RATE);
         }
         let report = reception.report(7, at(2000)).unwrap();
         assert_eq!((report.fraction_lost, report.packets_lost), (62, 24));
         assert_eq!((report.highest_sequence_number, report.jitter), (65_598, 0), "with its rollover");
         assert_eq!(reception.report(7, at(3000)), None, "nothing has come");
-        (100..110).for_each(|index| reception.receive(65_500 + index, None, at(20 * index)));
+        (100..110).for_each(|index| reception.receive(65_500 + index, None, at(20 * index), AUDIO_RATE));
         let report = reception.report(7, at(4000)).unwrap();
         assert_eq!((report.packets_lost, report.fraction_lost), (25, 23));
     }
@@ -184,7 +209,7 @@ mod tests {
         let mut reception = Reception::default();
         for index in 0..500_u64 {
             let late = if index % 2 == 0 { 0 } else { 10 };
-            reception.receive(index, Some(RtpTime(960 * index as u32)), at(20 * index + late));
+            reception.receive(index, Some(RtpTime(960 * index as u32)), at(20 * index + late), AUDIO_RATE);
         }
         let jitter = reception.report(7, at(10_000)).unwrap().jitter;
         assert!((470..=480).contains(&jitter), "{jitter} of 480 ticks in 10 ms");
@@ -193,7 +218,7 @@ mod tests {
     #[test]
     fn a_report_says_when_the_sender_was_last_heard() {
         let mut reception = Reception::default();
-        reception.receive(1, None, at(0));
+        reception.receive(1, None, at(0), AUDIO_RATE);
         reception.note_sender_report(ntp(Duration::from_millis(1500)), at(100));
         let report = reception.report(7, at(350)).unwrap();
         assert_eq!((report.last_sender_report, report.since_sender_report), (0x1_8000, 0x4000));

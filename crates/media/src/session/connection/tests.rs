@@ -1,15 +1,20 @@
 //! Two connections, or one and a hostile line, over a wire of the test's own and with its clock.
 // Long because all of these stand on the two ends and the line between them.
 
+mod control;
+mod video;
+
 use std::sync::LazyLock;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::blob::MediaDirection;
 use crate::rtp::{ActiveSpeaker, AudioLevel, Encoding};
 use crate::session::transport::PeerReport;
 use crate::time::RtpTime;
 use crate::units::{MediaSourceId, Ssrc};
+use crate::video::VideoCodec;
 use crate::wire::rtp::NewHeader;
 
 static IDENTITY: LazyLock<Identity> = LazyLock::new(|| Identity::new(epoch()).unwrap());
@@ -32,6 +37,7 @@ struct Line {
     ends: [Connection; 2],
     events: [Vec<TransportEvent>; 2],
     heard: [Vec<ReceivedAudio>; 2],
+    seen: [Vec<ReceivedVideo>; 2],
     refused: usize,
     /// Which datagrams get lost, by their number.
     loses: fn(u32) -> bool,
@@ -64,21 +70,46 @@ impl Line {
     }
 
     fn between(
+        speakers: (u8, u8),
+        change_offer: impl Fn(String) -> String,
+        change_answer: impl Fn(String) -> String,
+    ) -> Result<Self, TransportError> {
+        Self::showing(speakers, (&[], &[]), change_offer, change_answer)
+    }
+
+    /// With the video sections that one end offers and the other takes.
+    fn showing(
+        speakers: (u8, u8),
+        sections: (&[VideoSection], &[VideoSection]),
+        change_offer: impl Fn(String) -> String,
+        change_answer: impl Fn(String) -> String,
+    ) -> Result<Self, TransportError> {
+        Self::carrying(speakers, sections, None, change_offer, change_answer)
+    }
+
+    /// And with a data section that both have.
+    fn carrying(
         (unmixed, sent): (u8, u8),
+        (offered, taken): (&[VideoSection], &[VideoSection]),
+        data: Option<u32>,
         change_offer: impl Fn(String) -> String,
         change_answer: impl Fn(String) -> String,
     ) -> Result<Self, TransportError> {
         let now = MediaInstant::from_duration(Duration::from_secs(100));
         let sections = AudioSections { socket: 0, unmixed };
         let sent = AudioSections { socket: 0, unmixed: sent };
-        let (mut offering, offer) = Connection::offer(&IDENTITY, now, address(1), sections)?;
-        let (answering, answer) = Connection::answer(&IDENTITY, now, address(2), sent, &change_offer(offer))?;
+        let (mut offering, offer) =
+            Connection::offer(&IDENTITY, now, address(1), (sections, offered.to_vec(), data))?;
+        let taken = (sent, taken.to_vec(), data);
+        let (answering, answer) =
+            Connection::answer(&IDENTITY, now, address(2), taken, &change_offer(offer))?;
         offering.accept_answer(&IDENTITY, now, &change_answer(answer))?;
         Ok(Self {
             now,
             ends: [offering, answering],
             events: Default::default(),
             heard: Default::default(),
+            seen: Default::default(),
             refused: 0,
             loses: |_| false,
             carried: 0,
@@ -132,6 +163,7 @@ impl Line {
         let taken = end.handle_datagram(now, from, datagram);
         self.refused += usize::from(taken.is_err());
         self.heard[to].extend(end.poll_audio());
+        self.seen[to].extend(end.poll_video());
     }
 
     fn connected(unmixed: u8) -> Self {
@@ -455,6 +487,7 @@ fn from_source(line: &mut Line, ssrc: u32, number: u16, payload_type: u8, mid: O
         timestamp: 0,
         ssrc,
         level: None,
+        transport_number: None,
         contributing: &[],
     };
     line.ends[ANSWERING].media.seal_for_test(header, mid, &[7; 20])

@@ -120,6 +120,19 @@ pub(super) fn append(payload: &[u8], frame: &mut Vec<u8>) -> Result<(), PayloadE
     Ok(())
 }
 
+/// Whether the first slice of a frame in Annex B form is one of a key frame.
+pub(super) fn is_key(mut frame: &[u8]) -> bool {
+    while let Some((_, after)) = start_code(frame) {
+        frame = &frame[after..];
+        match frame.first().map(|header| kind_of(*header)) {
+            Some(kind::IDR_SLICE) => return true,
+            Some(1..kind::IDR_SLICE) => return false,
+            _ => {}
+        }
+    }
+    false
+}
+
 /// The NAL units of a frame in Annex B form, behind start codes of either length.
 pub(super) struct Units<'a>(&'a [u8]);
 

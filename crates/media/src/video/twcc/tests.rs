@@ -59,6 +59,23 @@ fn a_packet_that_was_told_to_be_lost_is_told_again_when_it_comes() {
     assert!(!writer.write(&mut body));
 }
 
+#[test]
+fn arrivals_are_told_as_they_were_however_long_it_goes_on() {
+    let (mut writer, mut reader) = (FeedbackWriter::default(), FeedbackReader::default());
+    for turn in 0..300 {
+        let places = turn * 10..turn * 10 + 10;
+        places.clone().for_each(|place| writer.note(place, at(200 * turn + place)));
+        let mut body = Vec::new();
+        assert!(writer.write(&mut body));
+        let arrivals: Vec<_> =
+            read(&mut reader, &body).iter().map(|result| result.arrival.unwrap()).collect();
+        assert!(
+            arrivals.into_iter().eq(places.map(|place| at(200 * turn + place).as_duration())),
+            "turn {turn}"
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn what_is_written_is_read(

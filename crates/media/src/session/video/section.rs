@@ -1,0 +1,130 @@
+//! One video section of a session: its receiver, and the ends of its queues.
+
+use std::sync::Arc;
+
+use super::lane::{FrameToSend, VideoLane};
+use super::queue::VideoQueueWriter;
+use crate::blob::SocketId;
+use crate::event::{MediaEvent, MediaStatus};
+use crate::ring::RingReader;
+use crate::session::outbox::Outbox;
+use crate::session::transport::{OurFeedback, Transport, VideoIndex};
+use crate::stats::Counters;
+use crate::time::{MediaInstant, RtpTime};
+use crate::video::receiver::VideoReceiveEvent;
+use crate::video::sender::VideoStreamId;
+use crate::video::{VideoCodec, VideoReceiver};
+
+/// Packets that are asked for at once, at the most.
+pub(super) const MOST_ASKED: usize = 512;
+
+/// One video section.
+pub(crate) struct VideoSection {
+    pub(super) socket: SocketId,
+    pub(super) lane: Arc<VideoLane>,
+    pub(super) receiver: VideoReceiver,
+    /// `None` where the section does not receive.
+    pub(super) to_app: Option<VideoQueueWriter>,
+    /// `None` where it does not send.
+    pub(super) from_app: Option<RingReader<FrameToSend>>,
+    /// What was agreed on to send, once it was.
+    pub(super) stream: Option<VideoStreamId>,
+    pub(super) clock: RtpTime,
+    /// Frames that the sender has given up.
+    pub(super) given_up: u64,
+    pub(super) shows: MediaStatus,
+    pub(super) sends: MediaStatus,
+}
+
+impl VideoSection {
+    pub(crate) fn new(
+        socket: SocketId,
+        lane: Arc<VideoLane>,
+        to_app: Option<VideoQueueWriter>,
+        from_app: Option<RingReader<FrameToSend>>,
+    ) -> Self {
+        Self {
+            socket,
+            lane,
+            receiver: VideoReceiver::new(VideoCodec::H264),
+            to_app,
+            from_app,
+            stream: None,
+            clock: RtpTime(0),
+            given_up: 0,
+            shows: MediaStatus::Inactive,
+            sends: MediaStatus::Inactive,
+        }
+    }
+}
+
+impl VideoSection {
+    /// Gives the application the frames that are whole.
+    pub(super) fn deliver(&mut self, now: MediaInstant, counters: &Counters, out: &mut Outbox) {
+        let codec = self.receiver.codec();
+        while let Some((source, frame)) = self.receiver.next_frame(now) {
+            counters.video_frames_received.add(1);
+            counters.video_key_frames_received.add(frame.is_key.into());
+            let Some(to_app) = &mut self.to_app else { continue };
+            if to_app.write(codec, source, &frame) {
+                out.press(&self.lane.shown);
+            } else {
+                counters.video_frames_dropped.add(1);
+            }
+        }
+    }
+
+    /// Asks the sender for packets that are missing.
+    pub(super) fn ask_for_packets(
+        &mut self,
+        index: VideoIndex,
+        now: MediaInstant,
+        transport: &mut impl Transport,
+        asked: &mut Vec<u16>,
+        counters: &Counters,
+    ) {
+        asked.clear();
+        self.receiver.missing(now, |number| {
+            if asked.len() < MOST_ASKED {
+                asked.push(number);
+            }
+        });
+        if !asked.is_empty() && transport.send_feedback(OurFeedback::Missing(index, asked)).is_ok() {
+            counters.video_nack_count.add(1);
+        }
+    }
+
+    /// Asks the sender for a key frame, where one is needed: because something is gone, or by the application.
+    pub(super) fn ask_for_key_frame(
+        &mut self,
+        index: VideoIndex,
+        now: MediaInstant,
+        transport: &mut impl Transport,
+        counters: &Counters,
+    ) {
+        let has_gap = self.to_app.as_ref().is_some_and(VideoQueueWriter::wants_key_frame);
+        if self.lane.take_wanted_key_frame() || has_gap {
+            self.receiver.request_key_frame();
+        }
+        let asks = self.receiver.ask_for_key_frame(now);
+        if asks && transport.send_feedback(OurFeedback::KeyFrame(index)).is_ok() {
+            counters.video_pli_count.add(1);
+        }
+    }
+}
+
+/// What the application hears of what a receiver tells.
+pub(super) fn event_of(socket: SocketId, event: VideoReceiveEvent, counters: &Counters) -> MediaEvent {
+    match event {
+        VideoReceiveEvent::Frozen => {
+            counters.video_freeze_count.add(1);
+            MediaEvent::VideoFrozen { socket }
+        }
+        VideoReceiveEvent::Recovered { stood } => {
+            counters.video_total_freezes_duration.add(u64::try_from(stood.as_nanos()).unwrap_or(u64::MAX));
+            MediaEvent::VideoRecovered { socket, stood }
+        }
+        VideoReceiveEvent::SizeChanged { size } => MediaEvent::VideoSizeChanged { socket, size },
+        VideoReceiveEvent::SourceChanged { source } => MediaEvent::VideoSourceChanged { socket, source },
+    }
+}
