@@ -1,5 +1,6 @@
 //! [io] Where the service and the far ends meet: lets far ends answer, tells the service the time, and has delivered what it owes.
 
+mod far_ends;
 mod rooms;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use self::far_ends::FarEnds;
 use crate::bridge::{Bridge, RoomEvent};
 use crate::callbacks::{Answered, CallbackQueue, Courier};
 use crate::far_end::{FarEnd, FarEndReport, FarEndState, PeerError};
@@ -34,8 +36,7 @@ pub(crate) struct Exchange {
     changed: Notify,
     /// What the clock showed when it was started: from there on time is the runtime's, which a test can turn.
     started: (SystemTime, Instant),
-    /// Far ends by call; kept when the call is over, so that a test can ask what was heard.
-    far_ends: watch::Sender<HashMap<CallId, FarEnd>>,
+    far_ends: watch::Sender<FarEnds>,
     /// Tells pages that there may be something new.
     stirred: watch::Sender<()>,
     bridge: Arc<Bridge>,
@@ -49,9 +50,6 @@ struct Inside {
     /// By call: where it posts to now, and the queue to there.
     queues: HashMap<CallId, (String, CallbackQueue)>,
 }
-
-/// Far ends of calls that are over are forgotten once there are so many.
-const KEPT_FAR_ENDS: usize = 1000;
 
 impl Exchange {
     /// An exchange, and what happens in its rooms.
@@ -71,7 +69,7 @@ impl Exchange {
             state: Mutex::new(inside),
             changed: Notify::new(),
             started: (SystemTime::now(), Instant::now()),
-            far_ends: watch::Sender::new(HashMap::new()),
+            far_ends: watch::Sender::new(FarEnds::default()),
             stirred: watch::Sender::new(()),
             bridge: Arc::new(bridge),
             rooms_of_bots: Mutex::default(),
@@ -171,7 +169,7 @@ impl Exchange {
     /// Lets the service do something, and sees to what it then owes.
     fn with_service<T>(&self, work: impl FnOnce(&mut CallService, SystemTime) -> T) -> T {
         let now = self.now();
-        let (mut begun, mut ended) = (Vec::new(), Vec::new());
+        let (mut begun, mut ended, mut moved) = (Vec::new(), Vec::new(), Vec::new());
         let result = {
             let mut inside = self.lock();
             let result = work(&mut inside.service, now);
@@ -181,6 +179,7 @@ impl Exchange {
                         .queue(&self.courier, &post.call, &post.callback_uri, post.call_chain.as_str())
                         .send(*post),
                     Owed::MediaBegins(call) => begun.push(call),
+                    Owed::Comes(..) | Owed::Goes(..) => moved.push(owed),
                     Owed::MediaEnds(call) => {
                         // The queue's task delivers what is owed, and ends with this, its last handle.
                         inside.queues.remove(&call);
@@ -193,15 +192,18 @@ impl Exchange {
         self.changed.notify_one();
         self.stir();
         for call in begun {
-            if let Some(far_end) = self.far_ends.borrow().get(&call) {
+            if let Some(far_end) = self.far_ends.borrow().of(&call) {
                 far_end.begin();
             }
             self.let_in(&call);
         }
+        moved.into_iter().for_each(|owed| self.moves(owed));
         for call in ended {
             tracing::info!(%call, "the call is over");
             self.leave(&call);
-            if let Some(far_end) = self.far_ends.borrow().get(&call).cloned() {
+            let far_end = self.far_ends.borrow().of(&call).cloned();
+            if let Some(far_end) = far_end {
+                self.far_ends.send_modify(|far_ends| far_ends.end(&call));
                 tokio::spawn(async move { far_end.hang_up().await });
             }
         }
@@ -247,16 +249,12 @@ impl Exchange {
         };
         let created = answer.body.as_ref().and_then(|body| body["id"].as_str()).map(CallId::from);
         let Some(id) = request.call().or(created) else { return Ok(answer) };
-        self.far_ends.send_modify(|far_ends| {
-            if far_ends.len() >= KEPT_FAR_ENDS {
-                far_ends.retain(|_, far_end| far_end.state() < FarEndState::HungUp);
-            }
-            far_ends.insert(id.clone(), far_end.clone());
-        });
+        self.far_ends.send_modify(|far_ends| far_ends.add(id.clone(), far_end.clone()));
         tracing::info!(call = %id, "somebody is at the far end of a call");
         self.seat(&id, &far_end, offer.people);
         if self.lock().service.call(&id).is_none() {
             // It has ended before its end could reach the far end.
+            self.far_ends.send_modify(|far_ends| far_ends.end(&id));
             far_end.hang_up().await;
         }
         tokio::spawn(Arc::clone(self).watch_over(id, far_end));
@@ -307,10 +305,7 @@ impl Exchange {
     pub(crate) fn far_ends(&self) -> Vec<(CallId, FarEndState, FarEndReport)> {
         let far_ends = self.far_ends.borrow();
         let of_call = |id: CallId| {
-            far_ends
-                .get(&id)
-                .map(|end| (end.state(), end.report()))
-                .map(|(state, report)| (id, state, report))
+            far_ends.of(&id).map(|end| (end.state(), end.report())).map(|(state, report)| (id, state, report))
         };
         self.calls().into_iter().filter_map(of_call).collect()
     }
@@ -323,13 +318,13 @@ impl Exchange {
     /// The far end of a call, once there is one.
     pub(crate) async fn far_end(&self, id: &CallId) -> Option<FarEnd> {
         let mut far_ends = self.far_ends.subscribe();
-        let found = far_ends.wait_for(|far_ends| far_ends.contains_key(id)).await.ok()?;
-        found.get(id).cloned()
+        let found = far_ends.wait_for(|far_ends| far_ends.of(id).is_some()).await.ok()?;
+        found.of(id).cloned()
     }
 
     /// Every far end leaves.
     pub(crate) async fn close(&self) {
-        let far_ends: Vec<FarEnd> = self.far_ends.borrow().values().cloned().collect();
+        let far_ends: Vec<FarEnd> = self.far_ends.borrow().all().cloned().collect();
         for far_end in far_ends {
             far_end.hang_up().await;
         }

@@ -41,8 +41,8 @@ pub use bridge::{
 pub use directory::{Meeting, User};
 pub use error::EmulatorError;
 pub use far_end::{
-    AfterSpeech, Clip, ClipError, FarEnd, FarEndReport, FarEndScript, FarEndState, HeardPacket, HeardTone,
-    PeerError,
+    AfterSpeech, Clip, ClipError, FarEnd, FarEndReport, FarEndScript, FarEndState, Film, FilmError,
+    HeardPacket, HeardTone, PeerError, SeenPictures,
 };
 pub use faults::{
     Fault, MediaEffect, MediaFault, MediaPattern, NotificationEffect, NotificationFault, NotificationPattern,
@@ -292,7 +292,7 @@ impl Emulator {
     /// # Errors
     /// When there is no such room, or what they would say cannot be said.
     pub fn add_script(&self, room: &str, kind: ScriptKind, name: &str) -> Result<String, BridgeError> {
-        self.exchange.bridge().add_script(room, kind, name)
+        self.exchange.bridge().add_script(room, kind, name, false)
     }
 
     /// Lets a member of a room leave: a bot's call ends as if it had been removed.

@@ -17,6 +17,8 @@ pub(crate) enum RoomEvent {
     Pressed { room: String, id: String, tone: Tone },
     /// Somebody shares their screen, or no longer.
     Shares { room: String, id: String, source: Option<MediaSourceId> },
+    /// The pictures of somebody's camera are seen under a source, or no longer.
+    Shows { room: String, id: String, source: Option<MediaSourceId> },
     /// The bot of this call is removed.
     Removed { call: String },
     /// Whoever the bot of this call has called, or was called by, leaves.

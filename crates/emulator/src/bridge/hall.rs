@@ -1,10 +1,12 @@
 //! [io] A room on the real clock: its members' connections, and the task that lets it tick.
 
+mod pictures;
+
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use offhook_media::MediaSourceId;
-use rtc::rtp::Packet;
 use tokio::sync::mpsc::channel;
 use tokio::time::Instant;
 
@@ -15,10 +17,11 @@ use super::mix::SILENT;
 use super::path::Path;
 use super::person::{Answered, Person};
 use super::room::{Happened, Member};
-use super::video::{Codec, Feed, Videos};
+use super::stage::Stage;
+use super::video::Videos;
 use super::view::{BridgeError, MemberKind, RoomView, SourceIds};
 use super::voice::{PeerVoice, ScriptVoice, Voice};
-use super::{BotSeat, Scripted, Sources, pattern};
+use super::{BotSeat, Scripted, Sources};
 
 /// Between two ticks.
 const TICK: Duration = Duration::from_millis(20);
@@ -31,6 +34,8 @@ pub(super) struct Hall {
     pub(super) id: String,
     inside: Mutex<Inside>,
     videos: Mutex<Videos>,
+    /// Whether somebody looks after pictures: before the first who can show or see any, there is nothing to do.
+    has_pictures: AtomicBool,
     began: Instant,
     listeners: Listeners,
     sources: Arc<Sources>,
@@ -39,16 +44,14 @@ pub(super) struct Hall {
 impl Hall {
     pub(super) fn new(id: &str, listeners: Listeners, sources: Arc<Sources>) -> Arc<Self> {
         let (inside, videos) = (Mutex::new(Inside::new()), Mutex::default());
-        Arc::new(Self { id: id.to_owned(), inside, videos, began: Instant::now(), listeners, sources })
+        let has_pictures = AtomicBool::new(false);
+        let (id, began) = (id.to_owned(), Instant::now());
+        Arc::new(Self { id, inside, videos, has_pictures, began, listeners, sources })
     }
 
     /// Nothing that is locked here waits, and nothing is left half changed by a panic.
     fn inside(&self) -> MutexGuard<'_, Inside> {
         self.inside.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn videos(&self) -> MutexGuard<'_, Videos> {
-        self.videos.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn view(&self) -> RoomView {
@@ -99,6 +102,10 @@ impl Hall {
 
     /// A bot comes, with the people of its call who follow scripts. It is in once it is [let in](Self::let_in).
     pub(super) fn seat(self: &Arc<Self>, seat: BotSeat) {
+        if seat.far_end.has_video() {
+            self.begin_pictures();
+        }
+        seat.far_end.show_on(Stage::new(Arc::downgrade(self), &seat.call));
         let mut inside = self.inside();
         let sources = SourceIds { audio: seat.source.0, video: None, sharing: None };
         inside.room.join(Member::new(&seat.call, &seat.name, MemberKind::Bot, sources));
@@ -108,16 +115,19 @@ impl Hall {
         for person in seat.people {
             newcomers.extend(inside.take_place(&person));
         }
-        if inside.is_open {
+        let (is_open, needs_mixing) = (inside.is_open, inside.needs_mixing());
+        if is_open {
             inside.connect(&seat.call);
-            drop(inside);
-            newcomers.into_iter().for_each(|id| self.give_voice(&id, 0));
-        } else {
-            let needs_mixing = inside.needs_mixing();
-            drop(inside);
-            if needs_mixing {
-                self.open();
+        }
+        drop(inside);
+        for id in &newcomers {
+            if is_open {
+                self.give_voice(id, 0);
             }
+            self.begin_film(id);
+        }
+        if needs_mixing {
+            self.open();
         }
         self.listeners.changed();
     }
@@ -164,15 +174,17 @@ impl Hall {
     /// The bot of this call, and the scripts that waited for it, are in from now on.
     pub(super) fn let_in(&self, call: &str) {
         let mut inside = self.inside();
-        if let Some(member) = inside.room.member(call) {
-            member.is_in = true;
-        }
+        let comes =
+            inside.room.member(call).is_some_and(|member| !std::mem::replace(&mut member.is_in, true));
         for id in inside.ids(|end| matches!(end, End::Script(_))) {
             if let Some(member) = inside.room.member(&id) {
                 member.is_in = true;
             }
         }
         drop(inside);
+        if comes {
+            self.lets_see(call);
+        }
         self.listeners.changed();
     }
 
@@ -191,20 +203,25 @@ impl Hall {
             inside.room.join(member);
             inside.ends.insert(person.id.clone(), End::Person(Arc::clone(&person)));
         }
-        let seen = self.videos().watch(self.now(), &person.id, slots, outbox);
-        seen.iter().for_each(|feed| self.ask_for_key_frame(feed));
+        self.begin_pictures();
+        let asked = self.videos().watch(self.now(), &person.id, slots, outbox);
+        self.ask_for_key_frames(&asked);
         tokio::spawn(Arc::clone(&person).carry(outgoing));
         self.open();
         self.listeners.changed();
         Ok(sources)
     }
 
-    /// A scripted member comes, and begins at once. Gives the source of their camera, where they show a pattern.
-    pub(super) fn add(self: &Arc<Self>, person: &Scripted, shows_pattern: bool) -> Option<MediaSourceId> {
-        let video = shows_pattern.then(|| self.sources.next());
+    /// A scripted member comes, if they are not there, and begins at once. Gives the source of their camera, where they show a film.
+    pub(super) fn add(self: &Arc<Self>, person: &Scripted) -> Option<MediaSourceId> {
+        let video = person.script.film.is_some().then(|| self.sources.next());
         {
             let mut inside = self.inside();
-            for id in inside.take_place(person) {
+            let come = inside.take_place(person);
+            if come.is_empty() {
+                return None;
+            }
+            for id in come {
                 if let Some(member) = inside.room.member(&id) {
                     member.is_in = true;
                     member.sources.video = video.map(|source| source.0);
@@ -213,9 +230,7 @@ impl Hall {
         }
         self.open();
         self.give_voice(&person.id, 0);
-        if shows_pattern {
-            tokio::spawn(pattern::play(Arc::downgrade(self), person.id.clone()));
-        }
+        self.begin_film(&person.id);
         self.listeners.changed();
         video
     }
@@ -230,10 +245,9 @@ impl Hall {
             inside.room.leave(id)?;
             inside.ends.remove(id)
         };
-        let off = self.videos().leave(id);
-        for feed in off {
-            self.is_off(&feed);
-        }
+        let (off, asked) = self.videos().leave(self.now(), id);
+        self.ask_for_key_frames(&asked);
+        self.are_off(&off);
         self.listeners.changed();
         Some(match end {
             Some(End::Person(person)) => Gone::Person(person),
@@ -245,6 +259,11 @@ impl Hall {
     /// What somebody is.
     pub(super) fn kind(&self, id: &str) -> Option<MemberKind> {
         self.inside().room.member(id).map(|member| member.kind)
+    }
+
+    /// Whether a member is in, and does not wait any more.
+    pub(super) fn is_in(&self, id: &str) -> Option<bool> {
+        self.inside().room.member(id).map(|member| member.is_in)
     }
 
     /// Whose script the far end of this call follows.
@@ -271,6 +290,7 @@ impl Hall {
         if let Some(member) = self.inside().room.member(call) {
             member.is_on_hold = on_hold;
         }
+        self.lets_see_again(call, on_hold);
         self.open();
         self.listeners.changed();
     }
@@ -291,56 +311,6 @@ impl Hall {
         self.began.elapsed()
     }
 
-    /// A packet of somebody's camera or screen.
-    pub(super) fn show(&self, member: &str, is_screen: bool, codec: Codec, packet: &Packet) {
-        let feed = Feed { member: member.to_owned(), is_screen };
-        let is_new = self.videos().show(self.now(), &feed, codec, packet);
-        if !is_new {
-            return;
-        }
-        if self.kind(member).is_none() {
-            // A packet that was on its way when they left.
-            self.videos().leave(member);
-            return;
-        }
-        self.ask_for_key_frame(&feed);
-        if is_screen {
-            let source = self.sources.next();
-            if let Some(member) = self.inside().room.member(member) {
-                member.sources.sharing = Some(source.0);
-            }
-            self.shares(member, Some(source));
-        }
-        self.listeners.changed();
-    }
-
-    /// Whoever sees the slot of `source` needs a key frame.
-    pub(super) fn needs_key_frame(&self, viewer: &str, source: u32) {
-        let feed = self.videos().needs_key_frame(self.now(), viewer, source);
-        if let Some(feed) = feed {
-            self.ask_for_key_frame(&feed);
-        }
-    }
-
-    fn ask_for_key_frame(&self, feed: &Feed) {
-        if let Some(person) = self.person(&feed.member) {
-            person.ask_for_key_frame(feed.is_screen);
-        }
-    }
-
-    fn is_off(&self, feed: &Feed) {
-        if feed.is_screen {
-            if let Some(member) = self.inside().room.member(&feed.member) {
-                member.sources.sharing = None;
-            }
-            self.shares(&feed.member, None);
-        }
-    }
-
-    fn shares(&self, id: &str, source: Option<MediaSourceId>) {
-        self.listeners.tell(RoomEvent::Shares { room: self.id.clone(), id: id.to_owned(), source });
-    }
-
     /// Lets 20 ms pass.
     fn tick(&self, number: u64) {
         let happened = self.inside().room.tick();
@@ -353,13 +323,9 @@ impl Hall {
             }
         }
         if number.is_multiple_of(LOOK) {
-            let off = self.videos().off(self.now());
             let has_moved = self.inside().room.has_moved();
-            if has_moved || !off.is_empty() {
+            if has_moved {
                 self.listeners.changed();
-            }
-            for feed in off {
-                self.is_off(&feed);
             }
         }
     }

@@ -1,49 +1,31 @@
 //! [io] What comes from a person's connection: its state, sound, keys and pictures.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use rtc::rtp::Packet;
-use tokio::sync::watch;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionState};
 
-use super::hall::Hall;
 use super::offer::Section;
 use super::path::{Path, Way};
 use super::video::Numbers as VideoNumbers;
 use super::voice::Inlet;
-use crate::far_end::{FarEndState, advance};
-
-/// The tracks on which pictures come, with their sources: camera and screen.
-pub(super) type Remotes = Arc<Mutex<[Option<(Arc<dyn TrackRemote>, u32)>; 2]>>;
-
-pub(super) fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
-    held.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::far_end::{Pictures, Reports};
 
 pub(super) struct Handler {
-    pub(super) gathered: watch::Sender<bool>,
-    pub(super) report: Arc<watch::Sender<FarEndState>>,
+    pub(super) reports: Reports,
     pub(super) incoming: Incoming,
 }
 
 #[async_trait]
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
-        if state == RTCIceGatheringState::Complete {
-            self.gathered.send_replace(true);
-        }
+        self.reports.gathering(state);
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        match state {
-            RTCPeerConnectionState::Connected => advance(&self.report, FarEndState::Connected),
-            RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed => {
-                advance(&self.report, FarEndState::Closed);
-            }
-            _ => {}
-        }
+        self.reports.connection(state);
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
@@ -54,14 +36,12 @@ impl PeerConnectionEventHandler for Handler {
 /// Where what comes from a person goes.
 #[derive(Clone)]
 pub(super) struct Incoming {
-    pub(super) member: String,
-    pub(super) hall: Weak<Hall>,
     pub(super) path: Arc<Path>,
     pub(super) inlet: Arc<Inlet>,
     pub(super) sections: Arc<Vec<Section>>,
     /// The sections of the answer.
     pub(super) formats: Arc<OnceLock<Vec<Section>>>,
-    pub(super) remotes: Remotes,
+    pub(super) pictures: Arc<Pictures>,
 }
 
 impl Incoming {
@@ -94,9 +74,6 @@ impl Incoming {
             return;
         }
         let Some(codec) = VideoNumbers::of(answered).codec(number) else { return };
-        lock(&self.remotes)[usize::from(section.is_slides)] = Some((Arc::clone(track), source));
-        if let Some(hall) = self.hall.upgrade() {
-            hall.show(&self.member, section.is_slides, codec, packet);
-        }
+        self.pictures.take(section.is_slides, codec, track, packet);
     }
 }

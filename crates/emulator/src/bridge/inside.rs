@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::sync::mpsc::channel;
 
@@ -29,6 +30,14 @@ pub(super) enum End {
 pub(super) struct Script {
     pub(super) clip: Option<Arc<Clip>>,
     pub(super) script: FarEndScript,
+    /// Whether somebody waits for a key frame of their film.
+    pub(super) asked_for_key_frame: Arc<AtomicBool>,
+}
+
+impl Script {
+    fn new(clip: Option<Arc<Clip>>, script: FarEndScript) -> Self {
+        Self { clip, script, asked_for_key_frame: Arc::default() }
+    }
 }
 
 pub(super) struct Inside {
@@ -89,7 +98,7 @@ impl Inside {
             come.push(id);
         };
         let source = person.source.map_or(0, |source| source.0);
-        let script = Script { clip: main, script: person.script.clone() };
+        let script = Script::new(main, person.script.clone());
         seat(person.id.clone(), person.name.clone(), source, script);
         for voice in further {
             let source = voice.source.map_or(0, |source| source.0);
@@ -98,7 +107,7 @@ impl Inside {
             } else {
                 AfterSpeech::Silence
             };
-            let script = Script { clip: Some(voice.clip), script: FarEndScript::new().then(after) };
+            let script = Script::new(Some(voice.clip), FarEndScript::new().then(after));
             seat(
                 format!("{}{VOICE}{source}", person.id),
                 format!("{} ({source})", person.name),

@@ -10,15 +10,18 @@ use rtc::sansio::Protocol;
 use rtc::shared::error::Error;
 use tokio::sync::mpsc::UnboundedSender;
 
+/// Where it stands: behind all that act on RTCP.
+pub(crate) const NEAREST_TO_APPLICATION: usize = 20_000;
+
 /// Passes everything on, and says of which source a key frame is needed.
-pub(super) struct KeyFrameNeeds {
+pub(crate) struct KeyFrameNeeds {
     needs: UnboundedSender<u32>,
     read: VecDeque<TaggedPacket>,
     written: VecDeque<TaggedPacket>,
 }
 
 impl KeyFrameNeeds {
-    pub(super) fn new(needs: UnboundedSender<u32>) -> Self {
+    pub(crate) fn new(needs: UnboundedSender<u32>) -> Self {
         Self { needs, read: VecDeque::new(), written: VecDeque::new() }
     }
 }

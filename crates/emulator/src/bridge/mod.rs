@@ -1,7 +1,8 @@
 //! The meeting bridge: rooms in which bots, people in browsers and scripted far ends hear and see each other.
 //!
-//! A room's inside is pure (`room`, `mix`, `speakers`, `queue`, `voice`, `ear`, `video`); a hall has its connections and its clock.
+//! A room's inside is pure (`room`, `mix`, `speakers`, `queue`, `voice`, `ear`, `video/`); a hall has its connections and its clock.
 
+mod control;
 mod ear;
 mod events;
 mod hall;
@@ -11,11 +12,12 @@ mod key_frames;
 mod mix;
 mod offer;
 mod path;
-mod pattern;
 mod person;
+mod projector;
 mod queue;
 mod room;
 mod speakers;
+mod stage;
 mod video;
 mod view;
 mod voice;
@@ -25,22 +27,27 @@ use std::f64::consts::TAU;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub(crate) use control::{LABEL as CONTROL_LABEL, serve as serve_control};
 pub(crate) use ear::Outgoing;
 use events::Listeners;
 pub(crate) use events::RoomEvent;
 use hall::{Expected, Gone, Hall};
+pub(crate) use key_frames::{KeyFrameNeeds, NEAREST_TO_APPLICATION};
+pub(crate) use offer::{Section, sections};
 use offhook_media::{MediaSourceId, SampleRate, Sound};
 pub(crate) use path::{Path, Way};
 pub(crate) use person::{PatchError, Person};
+pub(crate) use stage::Stage;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use uuid::Uuid;
+pub(crate) use video::{Choice, Codec, Numbers as VideoNumbers, Slot};
 pub use view::{
     BridgeError, LinkSettings, MemberKind, MemberView, RoomView, ScriptKind, SlotView, SourceIds,
 };
 pub(crate) use voice::Inlet;
 
-use crate::far_end::{AfterSpeech, Clip, FarEnd, FarEndScript, PeerError};
+use crate::far_end::{AfterSpeech, Clip, FarEnd, FarEndScript, Film, PeerError};
 
 /// The source ids of those whom rosters number alike in all calls of a room. Those that rosters number by themselves are below.
 const FIRST_SOURCE: u32 = 1_001;
@@ -223,23 +230,48 @@ impl Bridge {
         }
     }
 
-    /// A scripted member joins the room; gives its member id. Its roster entry follows.
-    pub(crate) fn add_script(&self, room: &str, kind: ScriptKind, name: &str) -> Result<String, BridgeError> {
+    /// A scripted member joins the room, with a moving pattern for a picture where that is asked for; gives its member id. Its roster
+    /// entry follows.
+    pub(crate) fn add_script(
+        &self,
+        room: &str,
+        kind: ScriptKind,
+        name: &str,
+        picture: bool,
+    ) -> Result<String, BridgeError> {
         let hall = self.hall(room)?;
         let script = FarEndScript::new().then(AfterSpeech::Repeat);
-        let shows = kind == ScriptKind::Pattern;
+        let picture = picture || kind == ScriptKind::Pattern;
         let script = match kind {
             ScriptKind::Speech(Some(file)) => script.say(Arc::new(Clip::from_wav(file)?)),
             ScriptKind::Speech(None) => script.say(Arc::new(Clip::speech())),
             ScriptKind::Tone(hertz) => script.say(Arc::new(Clip::new(tone(hertz)?)?)),
             ScriptKind::Pattern => script,
         };
+        let script = if picture { script.show(Film::pattern()) } else { script };
         let (id, audio) = (Uuid::new_v4().to_string(), self.next_source());
         let script = Scripted { id: id.clone(), name: name.to_owned(), source: Some(audio), script };
-        let video = hall.add(&script, shows);
+        let video = hall.add(&script);
         let (room, name) = (room.to_owned(), name.to_owned());
         self.listeners.tell(RoomEvent::Came { room, id: id.clone(), name, audio, video });
         Ok(id)
+    }
+
+    /// Somebody who is in rosters already comes to a room, and does what their script says.
+    pub(crate) fn come(&self, room: &str, script: &Scripted) {
+        if let Ok(hall) = self.hall(room) {
+            hall.add(script);
+        }
+    }
+
+    /// Somebody is in no roster any more: a script falls silent, a person's connection closes.
+    pub(crate) fn depart(&self, room: &str, id: &str) {
+        match self.hall(room).ok().and_then(|hall| hall.kind(id)) {
+            Some(MemberKind::Script) => _ = self.leave(room, id),
+            // Whoever is there by a connection of their own is told as if somebody had removed them here.
+            Some(MemberKind::Person | MemberKind::Bot) => _ = self.remove(room, id),
+            None => {}
+        }
     }
 
     /// Mutes a member, or lets them be heard again. Rosters say so.

@@ -2,30 +2,30 @@
 
 /// A section of an offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Section {
-    pub(super) mid: String,
-    pub(super) is_video: bool,
+pub(crate) struct Section {
+    pub(crate) mid: String,
+    pub(crate) is_video: bool,
     /// Whether whoever offers sends in it.
-    pub(super) sends: bool,
+    pub(crate) sends: bool,
     /// Whether they receive.
-    pub(super) receives: bool,
+    pub(crate) receives: bool,
     /// Whether it is marked as a presentation (RFC 4796).
-    pub(super) is_slides: bool,
+    pub(crate) is_slides: bool,
     /// The sources that are announced.
-    pub(super) sources: Vec<u32>,
+    pub(crate) sources: Vec<u32>,
     /// Payload types, each with its codec as `a=rtpmap` has it.
-    pub(super) formats: Vec<(u8, String)>,
+    pub(crate) formats: Vec<(u8, String)>,
 }
 
 impl Section {
     /// The payload type of `codec`, such as `VP8/90000`.
-    pub(super) fn number(&self, codec: &str) -> Option<u8> {
+    pub(crate) fn number(&self, codec: &str) -> Option<u8> {
         self.formats.iter().find(|(_, name)| name.eq_ignore_ascii_case(codec)).map(|(number, _)| *number)
     }
 }
 
 /// The audio and video sections of an offer, in its order.
-pub(super) fn sections(sdp: &str) -> Vec<Section> {
+pub(crate) fn sections(sdp: &str) -> Vec<Section> {
     let mut sections: Vec<(bool, Section)> = Vec::new();
     for line in sdp.lines() {
         if let Some(media) = line.strip_prefix("m=") {

@@ -3,41 +3,27 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use rtc::media_stream::MediaStreamTrack;
-use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_VP8};
 use rtc::peer_connection::sdp::RTCSessionDescription;
 use rtc::peer_connection::transport::RTCIceCandidateInit;
-use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
-use rtc::rtp_transceiver::rtp_sender::{
-    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
-};
-use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use tokio::sync::mpsc::{Receiver, unbounded_channel};
 use tokio::sync::watch;
 use webrtc::error::Error;
-use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
 use webrtc::peer_connection::{PeerConnection, Registry, Slot};
 
 use super::ear::Outgoing;
 use super::hall::Hall;
-use super::incoming::{Handler, Incoming, Remotes, lock};
-use super::key_frames::KeyFrameNeeds;
+use super::incoming::{Handler, Incoming};
+use super::key_frames::{KeyFrameNeeds, NEAREST_TO_APPLICATION};
 use super::offer::{self, Fragment, Section};
 use super::path::Path;
-use super::video::{self, Numbers as VideoNumbers};
+use super::stage::Stage;
+use super::video::{self, Choice, Numbers as VideoNumbers};
 use super::voice::Inlet;
 use crate::far_end::{
-    FarEndState, Numbers, Outlet, PeerError, Track, advance, audio_track, connection, gathered_answer,
-    media_engine, send,
+    FarEndState, Numbers, Outlet, PeerError, Pictures, Repairs, Reports, Track, add_slot, add_track, advance,
+    audio_track, connection, gathered_answer, media_engine, send, understand_video,
 };
-
-/// Numbers of video that the emulator would choose; those of an offer win.
-const VP8: u8 = 96;
-const H264: u8 = 102;
-
-/// Where the interceptor stands that hears of key frames: behind all that act on RTCP.
-const NEAREST_TO_APPLICATION: usize = 20_000;
 
 /// How long the answer to a restart may take to gather; on loopback it takes a millisecond.
 const GATHERING_TIME: Duration = Duration::from_secs(5);
@@ -55,7 +41,7 @@ pub(crate) struct Person {
     path: Arc<Path>,
     inlet: Arc<Inlet>,
     sections: Arc<Vec<Section>>,
-    remotes: Remotes,
+    pictures: Arc<Pictures>,
     negotiation: tokio::sync::Mutex<Negotiation>,
     gathering: watch::Receiver<bool>,
     report: Arc<watch::Sender<FarEndState>>,
@@ -92,22 +78,23 @@ impl Person {
         let sections = Arc::new(sections);
         let report = Arc::new(watch::Sender::new(FarEndState::Connecting));
         let (gathered, gathering) = watch::channel(false);
-        let (path, inlet, remotes) =
-            (Arc::new(Path::default()), Arc::new(Inlet::default()), Remotes::default());
+        let stage = Stage::new(Arc::downgrade(hall), id);
+        let pictures = Arc::new(Pictures::shown_on(stage.clone()));
+        let (path, inlet) = (Arc::new(Path::default()), Arc::new(Inlet::default()));
         let formats = Arc::new(OnceLock::new());
         let incoming = Incoming {
-            member: id.to_owned(),
-            hall: Arc::downgrade(hall),
             path: Arc::clone(&path),
             inlet: Arc::clone(&inlet),
             sections: Arc::clone(&sections),
             formats: Arc::clone(&formats),
-            remotes: Arc::clone(&remotes),
+            pictures: Arc::clone(&pictures),
         };
-        let handler = Handler { gathered, report: Arc::clone(&report), incoming };
+        let handler = Handler { reports: Reports { gathered, state: Arc::clone(&report) }, incoming };
         let (needs, mut needed) = unbounded_channel();
         let registry = Registry::new().with(Slot::Custom(NEAREST_TO_APPLICATION), KeyFrameNeeds::new(needs));
-        let connection = connection(Arc::new(handler), engine()?, registry, PATIENCE).await?;
+        let mut engine = media_engine()?;
+        understand_video(&mut engine, Repairs::AsTheyWere)?;
+        let connection = connection(Arc::new(handler), engine, registry, PATIENCE).await?;
         let answering = async {
             let (audio, slots) = add_tracks(&*connection, &sections).await?;
             let description = RTCSessionDescription::offer(offered.clone()).map_err(PeerError::Offer)?;
@@ -134,7 +121,8 @@ impl Person {
         let has_camera =
             sections.iter().any(|section| section.is_video && section.sends && !section.is_slides);
         let shown = slots.iter().map(|(mid, track)| {
-            video::Slot::new(mid, find(mid).map(VideoNumbers::of).unwrap_or_default(), track.ssrc)
+            let numbers = find(mid).map(VideoNumbers::of).unwrap_or_default();
+            video::Slot::new(mid, numbers, track.ssrc, Choice::Anybody)
         });
         let shown = shown.collect();
         let outlet = OnceLock::new();
@@ -150,17 +138,15 @@ impl Person {
             path,
             inlet,
             sections,
-            remotes,
+            pictures,
             negotiation: tokio::sync::Mutex::new(Negotiation { offer: offered, round: 1 }),
             gathering,
             report,
             has_camera,
         });
-        let (viewer, needy) = (id.to_owned(), Arc::downgrade(hall));
         tokio::spawn(async move {
             while let Some(source) = needed.recv().await {
-                let Some(hall) = needy.upgrade() else { return };
-                hall.needs_key_frame(&viewer, source);
+                stage.needs_key_frame(source);
             }
         });
         Ok(Answered { person, sdp, slots: shown })
@@ -252,14 +238,7 @@ impl Person {
 
     /// Asks for a key frame of their camera or their screen.
     pub(super) fn ask_for_key_frame(&self, is_screen: bool) {
-        let remote = lock(&self.remotes)[usize::from(is_screen)].clone();
-        if let Some((track, media_ssrc)) = remote {
-            tokio::spawn(async move {
-                let asked = PictureLossIndication { sender_ssrc: 0, media_ssrc };
-                // Whoever has left sends none.
-                let _ = track.write_rtcp(vec![Box::new(asked)]).await;
-            });
-        }
+        self.pictures.ask_for_key_frame(is_screen);
     }
 
     /// Whether sound can come from them.
@@ -294,58 +273,14 @@ async fn add_tracks(
 ) -> Result<(Option<Track>, Vec<(String, Track)>), PeerError> {
     let (mut audio, mut slots) = (None, Vec::new());
     for (place, section) in sections.iter().enumerate().filter(|(_, section)| section.receives) {
-        let ssrc = rand::random();
-        let track = match section.is_video {
-            true => video_track(place, ssrc),
-            false => audio_track(place, ssrc),
-        };
-        let track = Track { local: Arc::new(TrackLocalStaticRTP::new(track)), ssrc };
-        let direction = match section.sends {
-            true => RTCRtpTransceiverDirection::Sendrecv,
-            false => RTCRtpTransceiverDirection::Sendonly,
-        };
-        let local: Arc<dyn TrackLocal> = Arc::clone(&track.local) as _;
-        let init = RTCRtpTransceiverInit { direction, ..RTCRtpTransceiverInit::default() };
-        connection.add_transceiver_from_track(local, Some(init)).await?;
         if section.is_video {
-            slots.push((section.mid.clone(), track));
-        } else {
-            audio.get_or_insert(track);
+            slots.push((section.mid.clone(), add_slot(connection, place, section).await?));
+            continue;
         }
+        let ssrc = rand::random();
+        let track = Track { local: Arc::new(TrackLocalStaticRTP::new(audio_track(place, ssrc))), ssrc };
+        add_track(connection, &track, section).await?;
+        audio.get_or_insert(track);
     }
     Ok((audio, slots))
-}
-
-fn engine() -> Result<webrtc::peer_connection::MediaEngine, Error> {
-    let mut engine = media_engine()?;
-    for (payload_type, rtp_codec) in
-        [(VP8, video_codec(MIME_TYPE_VP8, "")), (H264, video_codec(MIME_TYPE_H264, BASELINE))]
-    {
-        engine.register_codec(RTCRtpCodecParameters { rtp_codec, payload_type }, RtpCodecKind::Video)?;
-    }
-    Ok(engine)
-}
-
-/// Constrained baseline at any level that is met here: what all browsers have.
-const BASELINE: &str = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
-
-fn video_codec(mime_type: &str, fmtp: &str) -> RTCRtpCodec {
-    RTCRtpCodec {
-        mime_type: mime_type.to_owned(),
-        clock_rate: 90_000,
-        channels: 0,
-        sdp_fmtp_line: fmtp.to_owned(),
-        rtcp_feedback: Vec::new(),
-    }
-}
-
-fn video_track(place: usize, ssrc: u32) -> MediaStreamTrack {
-    let coding = RTCRtpEncodingParameters {
-        rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
-        active: true,
-        codec: video_codec(MIME_TYPE_VP8, ""),
-        ..Default::default()
-    };
-    let name = |part: &str| format!("slot-{part}-{place}");
-    MediaStreamTrack::new(name("stream"), name("video"), name("video"), RtpCodecKind::Video, vec![coding])
 }

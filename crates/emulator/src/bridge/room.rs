@@ -113,6 +113,8 @@ pub(super) enum Happened {
 pub(super) struct Room {
     members: Vec<Member>,
     dominance: Dominance,
+    /// Members by when they last were the dominant speaker, the latest first.
+    spoke: Vec<u32>,
     numbers: u32,
     tick: u64,
     echo: Limiter,
@@ -124,7 +126,7 @@ impl Room {
     pub(super) fn new() -> Self {
         let (members, dominance) = (Vec::new(), Dominance::default());
         let looked_at = (Vec::new(), None);
-        Self { members, dominance, numbers: 0, tick: 0, echo: Limiter::new(), looked_at }
+        Self { members, dominance, spoke: Vec::new(), numbers: 0, tick: 0, echo: Limiter::new(), looked_at }
     }
 
     pub(super) fn join(&mut self, mut member: Member) {
@@ -135,7 +137,22 @@ impl Room {
 
     pub(super) fn leave(&mut self, id: &str) -> Option<Member> {
         let place = self.members.iter().position(|member| member.id == id)?;
-        Some(self.members.remove(place))
+        let member = self.members.remove(place);
+        self.spoke.retain(|number| *number != member.number);
+        Some(member)
+    }
+
+    /// The ids of those who have spoken, by when they last spoke most, the latest first.
+    pub(super) fn spoke(&self) -> Vec<String> {
+        let named = |number: &u32| self.members.iter().find(|member| member.number == *number);
+        self.spoke.iter().filter_map(named).map(|member| member.id.clone()).collect()
+    }
+
+    /// The source of whoever speaks most.
+    pub(super) fn dominant_source(&self) -> Option<MediaSourceId> {
+        let dominant = self.dominance.dominant()?;
+        let member = self.members.iter().find(|member| member.number == dominant)?;
+        Some(MediaSourceId(member.sources.audio))
     }
 
     pub(super) fn members(&self) -> &[Member] {
@@ -181,12 +198,23 @@ impl Room {
             }
         }
         self.dominance.hear(self.members.iter().map(|member| (member.number, member.activity)));
+        self.note_dominance();
         let sum = Sum::of(self.members.iter().map(|member| &member.frame));
         let speaking = self.speaking();
         self.echo();
         self.hear(tick, &sum, &speaking, &keys);
         self.hear_unmixed(tick, &speaking);
         happened
+    }
+
+    fn note_dominance(&mut self) {
+        let Some(dominant) =
+            self.dominance.dominant().filter(|dominant| self.spoke.first() != Some(dominant))
+        else {
+            return;
+        };
+        self.spoke.retain(|number| *number != dominant);
+        self.spoke.insert(0, dominant);
     }
 
     /// Those who speak, by number, with their source: the dominant speaker first, then the louder ones.

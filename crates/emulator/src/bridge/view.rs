@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A room: those who hear each other.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,7 +44,7 @@ pub struct MemberView {
     pub sharing: bool,
     /// The tones that they have pressed, the latest last, at most 32: as on a telephone.
     pub tones: String,
-    /// Of a person: whom each of their slots for video shows, in the order of the sections. A slot that shows nobody is not there.
+    /// Whom each of their slots for video shows, in the order of the sections. A slot that shows nobody is not there.
     pub slots: Vec<SlotView>,
     /// What is done to their packets.
     pub link: Option<LinkSettings>,
@@ -75,7 +76,7 @@ pub struct SourceIds {
     pub sharing: Option<u32>,
 }
 
-/// A section of a person's connection in which the video of somebody else is shown.
+/// A section of a member's connection in which the video of somebody else is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -107,11 +108,19 @@ pub enum ScriptKind {
 #[non_exhaustive]
 pub struct LinkSettings {
     /// The share that gets lost, from 0 to 1. Default 0.
+    #[serde(deserialize_with = "share")]
     pub loss: f64,
     /// What each packet takes, in milliseconds. Default 0.
     pub delay_ms: u32,
     /// What packets take on top of that on average, in milliseconds. Default 0.
     pub jitter_ms: u32,
+}
+
+fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    match f64::deserialize(deserializer)? {
+        share if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err(Error::custom("it is a share from 0 to 1")),
+    }
 }
 
 impl LinkSettings {

@@ -6,10 +6,10 @@ use offhook_signaling::model::{CallId, OpenEnum, Tone};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Exchange;
-use crate::bridge::{BotSeat, Joined, RoomEvent, Scripted};
+use crate::bridge::{BotSeat, Joined, LinkSettings, RoomEvent, Scripted};
 use crate::far_end::{FarEnd, FarEndState, PeerError};
 use crate::scenario::Happening;
-use crate::service::Occupant;
+use crate::service::{Occupant, Owed};
 
 impl Exchange {
     /// A bot that has answered or made a call comes to the room of its call.
@@ -31,8 +31,28 @@ impl Exchange {
     pub(super) fn let_in(&self, call: &CallId) {
         let held = self.rooms_of_bots().get(call.as_str()).cloned();
         let Some((room, bot)) = held else { return };
-        self.bridge.let_in(&room, call.as_str());
+        // What it shows is told of whoever is there already.
         self.with_service(|service, _| service.comes(&room, bot));
+        self.bridge.let_in(&room, call.as_str());
+    }
+
+    /// Somebody comes to a call, or goes: so they do in its room.
+    pub(super) fn moves(&self, owed: Owed) {
+        match owed {
+            Owed::Comes(call, who) => {
+                let scripted = self.lock().service.scripted_in(&call, &who);
+                if let Some((room, scripted)) = scripted {
+                    self.bridge.come(&room, &scripted);
+                }
+            }
+            Owed::Goes(call, who) => {
+                let room = self.rooms_of_bots().get(call.as_str()).map(|(room, _)| room.clone());
+                if let Some(room) = room {
+                    self.bridge.depart(&room, &who);
+                }
+            }
+            Owed::Post(_) | Owed::MediaBegins(_) | Owed::MediaEnds(_) => {}
+        }
     }
 
     /// A call is over: its bot leaves its room.
@@ -53,6 +73,11 @@ impl Exchange {
             Happening::Unmute(who) => _ = self.bridge.mute(&room, who, false),
             Happening::Hold => self.bridge.hold(&room, call.as_str(), true),
             Happening::Resume => self.bridge.hold(&room, call.as_str(), false),
+            Happening::Link(link) => {
+                let link = Some(*link).filter(|link| *link != LinkSettings::default());
+                // Whoever has just left has no network any more.
+                let _ = self.bridge.set_link(&room, call.as_str(), link);
+            }
             Happening::Leave(who) => _ = self.bridge.leave(&room, who),
             // A call between two is over by it.
             Happening::HangUp => self.bridge.carrier_leaves(&room, call.as_str()),
@@ -122,6 +147,9 @@ impl Exchange {
                 if let Some(tone) = tone_of(tone) {
                     self.with_service(|service, now| service.presses(now, &room, &id, tone));
                 }
+            }
+            RoomEvent::Shows { room, id, source } => {
+                self.with_service(|service, _| service.shows(&room, &id, source));
             }
             RoomEvent::Shares { room, id, source } => {
                 self.with_service(|service, _| service.shares(&room, &id, source));

@@ -4,17 +4,20 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use rtc::rtp::Packet;
+use rtc::rtp_transceiver::rtp_sender::RtpCodecKind;
 use tokio::sync::watch;
+use webrtc::data_channel::DataChannel;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionState};
 
-use super::FarEndState;
 use super::codecs::Numbers;
+use super::connection::Reports;
 use super::hearing::{Content, Hearing};
 use super::outlet::Track;
-use super::peer::{InRoom, advance};
-use crate::bridge::Way;
+use super::peer::InRoom;
+use super::view::View;
+use crate::bridge::{CONTROL_LABEL, Way, serve_control};
 
 /// Sends packets back as they came, once it and the bot are in the call together.
 #[derive(Clone)]
@@ -25,34 +28,50 @@ pub(super) struct Echo {
 
 /// Takes what the connection reports.
 pub(super) struct Handler {
-    pub(super) gathered: watch::Sender<bool>,
-    pub(super) report: Arc<watch::Sender<FarEndState>>,
+    pub(super) reports: Reports,
     pub(super) hearing: Arc<Hearing>,
     /// Known before the first packet comes.
     pub(super) numbers: Arc<OnceLock<Numbers>>,
     pub(super) echo: Option<Echo>,
     pub(super) room: Arc<InRoom>,
+    pub(super) view: Arc<View>,
 }
 
 #[async_trait]
 impl PeerConnectionEventHandler for Handler {
     async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
-        if state == RTCIceGatheringState::Complete {
-            self.gathered.send_replace(true);
-        }
+        self.reports.gathering(state);
     }
 
     async fn on_connection_state_change(&self, state: RTCPeerConnectionState) {
-        match state {
-            RTCPeerConnectionState::Connected => advance(&self.report, FarEndState::Connected),
-            RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed => {
-                advance(&self.report, FarEndState::Closed);
+        self.reports.connection(state);
+    }
+
+    async fn on_data_channel(&self, channel: Arc<dyn DataChannel>) {
+        // It is asked of the driver's own task, which must not wait for itself.
+        let stage = self.view.stage();
+        tokio::spawn(async move {
+            if channel.label().await.is_ok_and(|label| label == CONTROL_LABEL) {
+                serve_control(channel, stage).await;
             }
-            _ => {}
-        }
+        });
     }
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        if track.kind().await == RtpCodecKind::Video {
+            let (view, room) = (Arc::clone(&self.view), Arc::clone(&self.room));
+            tokio::spawn(async move {
+                while let Some(event) = track.poll().await {
+                    let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
+                    let deliver = || {
+                        let (view, track, packet) = (Arc::clone(&view), Arc::clone(&track), packet.clone());
+                        async move { view.take(&track, &packet) }
+                    };
+                    room.path.pass(Way::In, packet.payload.len(), deliver).await;
+                }
+            });
+            return;
+        }
         let heard = Heard {
             hearing: Arc::clone(&self.hearing),
             echo: self.echo.clone(),

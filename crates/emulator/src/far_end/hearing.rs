@@ -11,6 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use super::FarEndState;
 use super::red;
+use super::seeing::SeenPictures;
 use super::tones::{HeardTone, ToneListener};
 
 /// The rate that is decoded at.
@@ -32,7 +33,7 @@ const LONGEST_PACKET: usize = RATE as usize * 120 / 1000;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FarEndReport {
-    /// RTP packets that came.
+    /// RTP packets of sound that came.
     pub packets_received: u64,
     /// Their payload.
     pub bytes_received: u64,
@@ -44,8 +45,12 @@ pub struct FarEndReport {
     pub redundant_packets_received: u64,
     /// Packets that never came, and whose speech a copy has brought.
     pub packets_recovered: u64,
-    /// RTP packets sent.
+    /// RTP packets of sound sent.
     pub packets_sent: u64,
+    /// What came of the bot's camera.
+    pub video: SeenPictures,
+    /// What came of the bot's screen.
+    pub screen: SeenPictures,
 }
 
 /// A packet of speech that came.

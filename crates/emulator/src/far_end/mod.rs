@@ -4,14 +4,20 @@
 
 mod clip;
 mod codecs;
+mod connection;
+mod film;
 mod handler;
 mod hearing;
 mod outlet;
 mod path;
 mod peer;
+mod pictures;
 mod red;
+mod repair;
 mod script;
+mod seeing;
 mod tones;
+mod view;
 mod voices;
 
 use std::sync::Arc;
@@ -19,6 +25,8 @@ use std::time::Duration;
 
 pub use clip::{Clip, ClipError};
 pub(crate) use codecs::{Numbers, audio_track, media_engine};
+pub(crate) use connection::{Reports, advance, connection, gathered_answer};
+pub use film::{Film, FilmError};
 use hearing::Hearing;
 pub use hearing::{FarEndReport, HeardPacket};
 use offhook_media::blob::OffhookBlob;
@@ -26,14 +34,15 @@ use offhook_media::{MediaSourceId, Sound};
 pub(crate) use outlet::{Outlet, Track, send};
 use peer::Peer;
 pub use peer::PeerError;
-pub(crate) use peer::{advance, connection, gathered_answer};
+pub(crate) use pictures::{Pictures, Repairs, add_slot, add_track, understand_video};
 pub use script::{AfterSpeech, FarEndScript};
+pub use seeing::SeenPictures;
 use tokio::sync::{mpsc, watch};
 pub use tones::HeardTone;
 pub(crate) use tones::{ToneListener, TonePacket, plan as plan_tones};
 pub(crate) use voices::{MOST_VOICES, level};
 
-use crate::bridge::{Inlet, Outgoing, Path};
+use crate::bridge::{Inlet, Outgoing, Path, Slot, Stage};
 
 /// Where a far end's media stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +133,47 @@ impl FarEnd {
     /// What it has counted.
     pub fn report(&self) -> FarEndReport {
         let heard = self.hearing.report();
-        FarEndReport { packets_sent: heard.packets_sent + self.peer.packets_sent(), ..heard }
+        let [video, screen] = self.peer.view().pictures.seen();
+        let packets_sent = heard.packets_sent + self.peer.packets_sent();
+        FarEndReport { packets_sent, video, screen, ..heard }
+    }
+
+    /// Waits until `frames` of the bot's camera came whole, or the connection is over.
+    pub async fn has_seen(&self, frames: u64) {
+        self.has_seen_of(frames, false).await;
+    }
+
+    /// Waits until `frames` of the bot's screen came whole, or the connection is over.
+    pub async fn has_seen_screen(&self, frames: u64) {
+        self.has_seen_of(frames, true).await;
+    }
+
+    async fn has_seen_of(&self, frames: u64, is_screen: bool) {
+        let (pictures, mut state) = (&self.peer.view().pictures, self.state.clone());
+        tokio::select! {
+            () = pictures.have_come(is_screen, frames) => {}
+            _ = state.wait_for(|state| *state == FarEndState::Closed) => {}
+        }
+    }
+
+    /// Whether there are sections for video.
+    pub(crate) fn has_video(&self) -> bool {
+        self.peer.view().is_there()
+    }
+
+    /// What the bot shows is shown there from now on.
+    pub(crate) fn show_on(&self, stage: Stage) {
+        self.peer.show_on(stage);
+    }
+
+    /// The bot sees what comes from there, in the slots that are given. Only the first time gives any.
+    pub(crate) fn watch(&self, outgoing: mpsc::Receiver<Outgoing>) -> Vec<Slot> {
+        self.peer.watch(outgoing)
+    }
+
+    /// Asks the bot for a key frame of its camera or its screen.
+    pub(crate) fn ask_for_key_frame(&self, is_screen: bool) {
+        self.peer.view().pictures.ask_for_key_frame(is_screen);
     }
 
     /// The bot is in a room from now on: it hears what comes from there, and the room goes on with what the script says. Gives

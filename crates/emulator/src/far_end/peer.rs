@@ -7,32 +7,30 @@ use std::time::Duration;
 use offhook_media::MediaSourceId;
 use offhook_media::blob::{Modality, OffhookBlob};
 use rtc::peer_connection::sdp::RTCSessionDescription;
-use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::RTCRtpTransceiverDirection;
+use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
-use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, Registry,
-    SettingEngineBuilder, register_default_interceptors,
-};
+use webrtc::peer_connection::{PeerConnection, Registry};
 
 use super::FarEndState;
 use super::clip::ClipError;
 use super::codecs::{self, Numbers};
+use super::connection::{Reports, advance, connection, gathered_answer};
 use super::handler::{Echo, Handler};
 use super::hearing::Hearing;
-use super::outlet::{Outlet, Track};
+use super::outlet::{Outlet, Track, send};
 use super::path;
+use super::pictures::{Repairs, understand_video};
+use super::repair::{self, Types};
 use super::script::{AfterSpeech, FarEndScript};
 use super::tones;
+use super::view::View;
 use super::voices::{FRAME, MOST_VOICES, Speech};
-use crate::bridge::{Inlet, Outgoing, Path};
+use crate::bridge::{self, Inlet, KeyFrameNeeds, Outgoing, Path, Stage};
 use crate::link::UdpRelay;
-
-/// How long gathering host candidates may take; on loopback it takes a millisecond.
-const GATHERING_TIME: Duration = Duration::from_secs(5);
 
 /// How long a bot is waited for once it is missed: as long as the stack does by default.
 const PATIENCE: Duration = Duration::from_secs(25);
@@ -72,6 +70,9 @@ pub(super) struct Peer {
     begun: watch::Sender<bool>,
     relay: Mutex<Option<UdpRelay>>,
     room: Arc<InRoom>,
+    view: Arc<View>,
+    /// Where the bot sees others.
+    slots: Vec<Track>,
 }
 
 /// Why it speaks no longer.
@@ -129,22 +130,31 @@ impl Peer {
         let numbers = Arc::new(OnceLock::new());
         let (reporting, heard, known) = (Arc::clone(&report), Arc::clone(&hearing), Arc::clone(&numbers));
         let room = Arc::new(InRoom::default());
+        let (needs, needed) = unbounded_channel();
+        let view = Arc::new(View::of(offer, needed));
         let handler = Handler {
-            gathered,
-            report: reporting,
+            reports: Reports { gathered, state: reporting },
             hearing: heard,
             numbers: known,
             echo,
             room: Arc::clone(&room),
+            view: Arc::clone(&view),
         };
-        let connection =
-            connection(Arc::new(handler), codecs::media_engine()?, Registry::new(), PATIENCE).await?;
+        let (mut engine, mut registry) = (codecs::media_engine()?, Registry::new());
+        let types = Types::default();
+        if view.is_there() {
+            understand_video(&mut engine, Repairs::InStreamsOfTheirOwn)?;
+            registry = repair::with_video(registry, KeyFrameNeeds::new(needs), &types);
+        }
+        let connection = connection(Arc::new(handler), engine, registry, PATIENCE).await?;
         let sdp = match &script.link {
             Some(_) => path::without_candidates(&offer.description.sdp),
             None => offer.description.sdp.clone(),
         };
-        let agreed = negotiate(&*connection, sdp, &tracks).await?;
+        let (agreed, slots) = negotiate(&*connection, sdp, &tracks, &view).await?;
         let answer = gathered_answer(&*connection, gathering).await?;
+        view.agreed(&answer, &slots);
+        types.learn(&answer);
         numbers.set(agreed).expect("it is agreed once");
         let (relay, answer) = match &script.link {
             Some(link) => {
@@ -155,7 +165,7 @@ impl Peer {
         };
         let relay = Mutex::new(relay);
         let outlet = Outlet::new(tracks, agreed, Arc::clone(&room.path)).with_copies(script.copies);
-        let peer = Self { connection, outlet, mixes, report, begun, relay, room };
+        let peer = Self { connection, outlet, mixes, report, begun, relay, room, view, slots };
         Ok((peer, answer))
     }
 
@@ -176,6 +186,36 @@ impl Peer {
             }
         });
         (Arc::clone(&self.room.inlet), self.room.played.load(Relaxed))
+    }
+
+    /// What the bot shows is shown there, and key frames that it needs are asked for there.
+    pub(super) fn show_on(&self, stage: Stage) {
+        self.view.show_on(stage.clone());
+        let Some(mut needed) = self.view.take_needed() else { return };
+        tokio::spawn(async move {
+            while let Some(ssrc) = needed.recv().await {
+                stage.needs_key_frame(ssrc);
+            }
+        });
+    }
+
+    /// The bot sees what comes from there, in the slots that are given.
+    pub(super) fn watch(self: &Arc<Self>, mut outgoing: mpsc::Receiver<Outgoing>) -> Vec<bridge::Slot> {
+        let peer = Arc::clone(self);
+        tokio::spawn(async move {
+            while let Some(outgoing) = outgoing.recv().await {
+                let Outgoing::Video { slot, packet } = outgoing else { continue };
+                let Some(track) = peer.slots.get(slot) else { continue };
+                if send(&peer.room.path, track, *packet).await.is_err() {
+                    return;
+                }
+            }
+        });
+        self.view.take_slots()
+    }
+
+    pub(super) fn view(&self) -> &View {
+        &self.view
     }
 
     /// The sections in which the bot hears one speaker each.
@@ -297,32 +337,25 @@ impl Peer {
     }
 }
 
-/// Moves the state forward; it never goes back.
-pub(crate) fn advance(report: &watch::Sender<FarEndState>, state: FarEndState) {
-    report.send_if_modified(|now| {
-        let forward = *now < state;
-        if forward {
-            *now = state;
-        }
-        forward
-    });
-}
-
-/// Takes `offer` and chooses an answer to it, with `tracks` in its sections, in their order; gives what is agreed on.
+/// Takes `offer` and chooses an answer to it, with `tracks` in its sections for sound, in their order; gives what is agreed on, and the
+/// tracks on which others are seen.
 async fn negotiate(
     connection: &dyn PeerConnection,
     offer: String,
     tracks: &[Track],
-) -> Result<Numbers, PeerError> {
+    view: &View,
+) -> Result<(Numbers, Vec<Track>), PeerError> {
     let mut senders = Vec::with_capacity(tracks.len());
     for track in tracks {
         let local: Arc<dyn TrackLocal> = Arc::clone(&track.local) as _;
         senders.push(connection.add_track(local).await?);
     }
+    let slots = view.add_tracks(connection).await?;
     let offer = RTCSessionDescription::offer(offer).map_err(PeerError::Offer)?;
     connection.set_remote_description(offer).await.map_err(PeerError::Offer)?;
     for transceiver in connection.get_transceivers().await {
-        if transceiver.sender().await?.is_none() {
+        let is_shown = transceiver.mid().await?.is_some_and(|mid| view.sends(&mid));
+        if transceiver.sender().await?.is_none() && !is_shown {
             // Nobody is heard in it.
             transceiver.set_direction(RTCRtpTransceiverDirection::Inactive).await?;
         }
@@ -330,41 +363,6 @@ async fn negotiate(
     let answer = connection.create_answer(None).await.map_err(PeerError::Offer)?;
     connection.set_local_description(answer).await?;
     let [first, ..] = &senders[..] else { return Err(PeerError::NoCandidates) };
-    Numbers::of(&first.get_parameters().await?).map_err(PeerError::Offer)
-}
-
-/// The answer, once all candidates are in it.
-pub(crate) async fn gathered_answer(
-    connection: &dyn PeerConnection,
-    mut gathering: watch::Receiver<bool>,
-) -> Result<String, PeerError> {
-    let complete = tokio::time::timeout(GATHERING_TIME, gathering.wait_for(|done| *done)).await;
-    complete.map_err(|_| PeerError::NoCandidates)?.map_err(|_| PeerError::NoCandidates)?;
-    Ok(connection.local_description().await.ok_or(PeerError::NoCandidates)?.sdp)
-}
-
-/// A connection on loopback, with the usual interceptors beside those of `registry`. It is given up when the peer has not been
-/// heard of for `patience` after it was first missed, which is after 5 s.
-pub(crate) async fn connection(
-    handler: Arc<dyn PeerConnectionEventHandler>,
-    mut media_engine: MediaEngine,
-    registry: Registry,
-    patience: Duration,
-) -> Result<Arc<dyn PeerConnection>, PeerError> {
-    let registry = register_default_interceptors(registry, &mut media_engine)?;
-    let settings = SettingEngineBuilder::new()
-        .with_ice_timeouts(None, Some(patience), None)
-        .with_ice_connection_attempts(Some(FRAME), Some(250))
-        .with_answering_dtls_role(RTCDtlsRole::Client)
-        .with_include_loopback_candidate(true)
-        .build();
-    let connection = PeerConnectionBuilder::new()
-        .with_media_engine(media_engine)
-        .with_setting_engine(settings)
-        .with_interceptor_registry(registry)
-        .with_handler(handler)
-        .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
-        .build()
-        .await?;
-    Ok(Arc::new(connection))
+    let agreed = Numbers::of(&first.get_parameters().await?).map_err(PeerError::Offer)?;
+    Ok((agreed, slots))
 }

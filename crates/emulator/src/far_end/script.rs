@@ -6,6 +6,7 @@ use std::time::Duration;
 use offhook_media::{MediaSourceId, Tone};
 
 use super::clip::Clip;
+use super::film::Film;
 use super::voices::{MOST_VOICES, Voice};
 use crate::link::Link;
 
@@ -28,6 +29,7 @@ pub enum AfterSpeech {
 #[derive(Clone, Debug, Default)]
 pub struct FarEndScript {
     pub(crate) clip: Option<Arc<Clip>>,
+    pub(crate) film: Option<Arc<Film>>,
     pub(crate) after: AfterSpeech,
     pub(crate) echo: bool,
     pub(crate) tones: Vec<(Tone, Duration)>,
@@ -47,6 +49,14 @@ impl FarEndScript {
     #[must_use]
     pub fn say(mut self, clip: Arc<Clip>) -> Self {
         self.clip = Some(clip);
+        self
+    }
+
+    /// Shows `film` as its camera, over and over, from when the bot is let in. Where the bot asks for a key frame, the film jumps to its
+    /// next one.
+    #[must_use]
+    pub fn show(mut self, film: impl Into<Arc<Film>>) -> Self {
+        self.film = Some(film.into());
         self
     }
 
@@ -94,7 +104,7 @@ impl FarEndScript {
         self
     }
 
-    /// Sends back every packet that it hears, instead of speech.
+    /// Sends back every packet that it hears, instead of speech, and what it sees, instead of a film.
     #[must_use]
     pub fn echo(mut self) -> Self {
         self.echo = true;
@@ -106,6 +116,15 @@ impl FarEndScript {
     pub fn keep_what_it_hears(mut self) -> Self {
         self.keep = true;
         self
+    }
+
+    /// Whether anything is heard or seen of it.
+    pub(crate) fn does_anything(&self) -> bool {
+        self.clip.is_some()
+            || self.film.is_some()
+            || self.echo
+            || !self.tones.is_empty()
+            || !self.speakers.is_empty()
     }
 
     /// Whether it sends back what it hears.

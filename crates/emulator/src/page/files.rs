@@ -17,7 +17,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const INDEX: &str = include_str!("web/index.html");
 
 /// Everything else, by name.
-const FILES: [(&str, &str, &str); 15] = [
+const FILES: [(&str, &str, &str); 16] = [
     ("page.css", CSS, include_str!("web/page.css")),
     ("icon.svg", "image/svg+xml", include_str!("web/icon.svg")),
     ("main.js", SCRIPT, include_str!("web/main.js")),
@@ -31,6 +31,7 @@ const FILES: [(&str, &str, &str); 15] = [
     ("dialpad.js", SCRIPT, include_str!("web/dialpad.js")),
     ("timeline.js", SCRIPT, include_str!("web/timeline.js")),
     ("media.js", SCRIPT, include_str!("web/media.js")),
+    ("pictures.js", SCRIPT, include_str!("web/pictures.js")),
     ("chart.js", SCRIPT, include_str!("web/chart.js")),
     ("faults.js", SCRIPT, include_str!("web/faults.js")),
 ];

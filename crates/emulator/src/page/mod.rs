@@ -18,11 +18,11 @@ use axum::routing::get;
 use axum::{Json, Router};
 pub(crate) use guard::{Guard, guard};
 use live::Live;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::exchange::Exchange;
-use crate::far_end::FarEndState;
+use crate::far_end::{FarEndState, SeenPictures};
 use crate::faults::Faults;
 
 /// The page and its API, with what keeps it up to date.
@@ -64,11 +64,18 @@ async fn media(State(exchange): State<Arc<Exchange>>) -> Response {
     let legs = exchange.far_ends().into_iter().map(|(call, state, report)| {
         json!({
             "call": call, "state": words(state),
+            "video": seen(&report.video), "screen": seen(&report.screen),
             "packetsReceived": report.packets_received, "packetsLost": report.packets_lost,
             "packetsRecovered": report.packets_recovered, "packetsSent": report.packets_sent,
         })
     });
     ([(CACHE_CONTROL, "no-store")], Json(legs.collect::<Vec<_>>())).into_response()
+}
+
+fn seen(pictures: &SeenPictures) -> Value {
+    let SeenPictures { frames_received, key_frames_received, size, .. } = *pictures;
+    let size = size.map(|size| format!("{} x {}", size.width, size.height));
+    json!({"frames": frames_received, "keyFrames": key_frames_received, "size": size})
 }
 
 fn words(state: FarEndState) -> &'static str {

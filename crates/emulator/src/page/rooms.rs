@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::bridge::{BridgeError, LinkSettings, ScriptKind};
 use crate::exchange::Exchange;
-use crate::scenario::Body;
+use crate::scenario::{Body, Happening};
 use crate::service::GraphError;
 
 pub(super) fn router(exchange: &Arc<Exchange>) -> Router {
@@ -32,6 +32,9 @@ struct Adding {
     /// What it does: `{"tone": 440}`, `{"speech": null}` or a WAV file, `"pattern"`.
     script: ScriptKind,
     name: String,
+    /// Whether it shows a moving pattern, too.
+    #[serde(default)]
+    picture: bool,
 }
 
 async fn add(
@@ -39,9 +42,10 @@ async fn add(
     Path(room): Path<String>,
     Body(adding): Body<Adding>,
 ) -> Result<Response, GraphError> {
-    let kind = adding.script.clone();
-    let id = exchange.bridge().add_script(&room, adding.script, &adding.name)?;
-    exchange.recorder().far_end_added(Instant::now(), &id, &adding.name, &kind);
+    let Adding { script, name, picture } = adding;
+    let kind = script.clone();
+    let id = exchange.bridge().add_script(&room, script, &name, picture)?;
+    exchange.recorder().far_end_added(Instant::now(), &id, &name, &kind, picture);
     Ok((StatusCode::CREATED, Json(json!({"id": id}))).into_response())
 }
 
@@ -78,10 +82,8 @@ async fn link(
     Path((room, member)): Path<(String, String)>,
     Body(link): Body<LinkSettings>,
 ) -> Answer {
-    if !(0.0..=1.0).contains(&link.loss) {
-        return Err(GraphError::bad_request("loss: it is a share from 0 to 1."));
-    }
     exchange.bridge().set_link(&room, &member, Some(link))?;
+    record_link(&exchange, member, link);
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -90,7 +92,14 @@ async fn unlink(
     Path((room, member)): Path<(String, String)>,
 ) -> Answer {
     exchange.bridge().set_link(&room, &member, None)?;
+    record_link(&exchange, member, LinkSettings::default());
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Of a bot, whose id is its call's, its network is part of a scenario; people in browsers are not in one.
+fn record_link(exchange: &Exchange, member: String, link: LinkSettings) {
+    let recorder = exchange.recorder();
+    recorder.happened(recorder.step(Instant::now(), Some(&member.into()), &Happening::Link(link)));
 }
 
 impl From<BridgeError> for GraphError {

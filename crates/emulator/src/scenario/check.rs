@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::Contradiction;
-use super::file::{self, BUILT_IN, File, PicksUp};
+use super::file::{self, BUILT_IN, File, PATTERN, PicksUp};
 use super::happening::Happening;
 use super::locate::{line_of, line_of_key};
 use super::{Demand, Demanded, Scenario, ScenarioError};
 use crate::directory::{Meeting, User, is_phone_number};
-use crate::far_end::{AfterSpeech, Clip, FarEndScript};
+use crate::far_end::{AfterSpeech, Clip, FarEndScript, Film};
 use crate::service::Certificate;
 use crate::settings::{BEYOND_LOOPBACK, callback_uri};
 
@@ -90,7 +90,10 @@ impl Check<'_> {
             if user.hums.is_some() && user.says.is_some() {
                 return Err(self.wrong(&key("hums"), Contradiction::SaysAndHums));
             }
-            if user.echo && (user.says.is_some() || user.hums.is_some()) {
+            if let Some(shows) = &user.shows {
+                script = script.show(self.film(shows, &key("shows"))?);
+            }
+            if user.echo && (user.says.is_some() || user.hums.is_some() || user.shows.is_some()) {
                 return Err(self.wrong(&key("echo"), Contradiction::SaysAndEchoes));
             }
             if user.echo {
@@ -112,6 +115,16 @@ impl Check<'_> {
         Clip::from_wav(self.beside(says)).map(Arc::new).map_err(|source| {
             let (file, line, key) = self.place(key);
             ScenarioError::Speech { file, line, key, source }
+        })
+    }
+
+    fn film(&self, shows: &str, key: &str) -> Result<Arc<Film>, ScenarioError> {
+        if shows == PATTERN {
+            return Ok(Film::pattern());
+        }
+        Film::from_file(self.beside(shows)).map(Arc::new).map_err(|source| {
+            let (file, line, key) = self.place(key);
+            ScenarioError::Film { file, line, key, source }
         })
     }
 

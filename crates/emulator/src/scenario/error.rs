@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::far_end::ClipError;
+use crate::far_end::{ClipError, FilmError};
 use crate::service::CertificateError;
 
 /// Why a scenario cannot be used. All of it is for whoever wrote the file.
@@ -54,6 +54,18 @@ pub enum ScenarioError {
         /// What is wrong with the WAV file.
         source: ClipError,
     },
+    /// What a user shows cannot be shown.
+    #[error("{file}, line {line}, {key}: {source}")]
+    Film {
+        /// The file.
+        file: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// The key, as in `users[1].shows`.
+        key: String,
+        /// What is wrong with the film.
+        source: FilmError,
+    },
     /// The application's certificate cannot be used.
     #[error("{file}, line {line}, {key}: {source}")]
     Certificate {
@@ -87,8 +99,8 @@ pub enum Contradiction {
     /// Another has the same id.
     #[error("`{0}` is there already")]
     Twice(String),
-    /// A user who echoes says nothing.
-    #[error("a user either says something or is an echo")]
+    /// A user who echoes says and shows nothing.
+    #[error("a user either says something or shows something, or is an echo")]
     SaysAndEchoes,
     /// A user who hums says nothing.
     #[error("a user either says something or hums")]

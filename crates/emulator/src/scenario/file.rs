@@ -82,6 +82,8 @@ pub(super) struct User {
     /// In place of speech: a tone of so many hertz, without an end.
     #[serde(default, deserialize_with = "hertz")]
     pub(super) hums: Option<f64>,
+    /// A file, beside the scenario, or [`PATTERN`].
+    pub(super) shows: Option<String>,
     #[serde(default)]
     pub(super) then: Then,
     #[serde(default)]
@@ -127,6 +129,9 @@ impl TryFrom<String> for PicksUp {
         }
     }
 }
+
+/// What a user shows who shows no file.
+pub(super) const PATTERN: &str = "pattern";
 
 /// What a user says who says no file.
 pub(super) const BUILT_IN: &str = "built-in";

@@ -4,6 +4,7 @@ use offhook_signaling::model::{OpenEnum, Tone};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::bridge::LinkSettings;
 use crate::faults::{MediaFault, NotificationFault, RequestFault};
 use crate::service::OldKey;
 
@@ -37,6 +38,8 @@ pub enum Happening {
     Hold,
     /// The far end takes the bot off hold.
     Resume,
+    /// From now on the bot's packets pass such a network, both ways; without loss, delay and jitter they pass straight.
+    Link(LinkSettings),
     /// The far end hangs up: between two, the call ends; in a meeting, whoever carries its media leaves.
     HangUp,
     /// Somebody removes the bot from the meeting.
@@ -135,6 +138,7 @@ impl Happening {
             Self::StopSharing(_) => "stopSharing",
             Self::Hold => "hold",
             Self::Resume => "resume",
+            Self::Link(_) => "link",
             Self::HangUp => "hangUp",
             Self::RemoveBot => "removeBot",
             Self::EndMeeting => "endMeeting",

@@ -137,7 +137,7 @@ impl Recorder {
     }
 
     /// A scripted far end was added.
-    pub(crate) fn far_end_added(&self, now: Instant, id: &str, name: &str, kind: &ScriptKind) {
+    pub(crate) fn far_end_added(&self, now: Instant, id: &str, name: &str, kind: &ScriptKind, picture: bool) {
         let mut inside = self.lock();
         let Some(recording) = &mut inside.recording else { return };
         let says = match kind {
@@ -149,6 +149,9 @@ impl Recorder {
         let mut user = json!({"id": id, "name": name});
         if let (Some(user), Value::Object(says)) = (user.as_object_mut(), says) {
             user.extend(says);
+        }
+        if picture || *kind == ScriptKind::Pattern {
+            user["shows"] = "pattern".into();
         }
         recording.added.insert(id.to_owned(), user);
         inside.step_in_last_call(now, json!({ "join": id }));
@@ -321,6 +324,10 @@ fn written_user(id: &str, user: &User) -> Value {
             AfterSpeech::HangUp => "hangUp",
         }
         .into();
+    }
+    if script.film.is_some() {
+        // Nor is it of a film.
+        written["shows"] = "pattern".into();
     }
     written
 }

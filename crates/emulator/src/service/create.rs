@@ -13,7 +13,7 @@ use super::calls::{Record, Size, bot_identity, resource};
 use super::request::{Action, OfCall, Target};
 use super::roster::new_seat;
 use super::timers::Due;
-use super::{Answer, CallService, Ended, FAR_END_SOURCE, GraphError, Request};
+use super::{Answer, CallService, Ended, FAR_END_SOURCE, GraphError, Owed, Request};
 use crate::bridge::Scripted;
 use crate::directory::{PickingUp, User};
 use crate::far_end::FarEndScript;
@@ -262,8 +262,11 @@ impl CallService {
         } else {
             record.roster.seat(seat.clone(), identity);
         }
-        let joined = record.post_changed(&seat);
+        let (joined, is_further) = (record.post_changed(&seat), place != record.carrier);
         self.owe(joined);
+        if is_further {
+            self.owed.push(Owed::Comes(id.clone(), seat));
+        }
         self.establish_if_ready(id);
     }
 

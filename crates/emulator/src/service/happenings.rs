@@ -13,7 +13,7 @@ use super::calls::{Record, Sharing, Size};
 use super::participants::stream;
 use super::roster::{Seat, new_seat};
 use super::timers::Due;
-use super::{CallService, Ended, Post};
+use super::{CallService, Ended, Owed, Post};
 use crate::directory::{Meeting, is_phone_number};
 use crate::scenario::Happening;
 
@@ -96,6 +96,8 @@ impl CallService {
                 self.far_end_hangs_up(call);
                 Ok(())
             }
+            // The bot is told nothing of it.
+            Happening::Link(_) => Ok(()),
             Happening::PolicyUserJoin(who) => self.policy_user_joins(now, call, who),
             Happening::PolicyUserLeave(who) => self.policy_user_leaves(call, who),
             // All others happen in no call.
@@ -112,10 +114,15 @@ impl CallService {
         seat.participant.is_in_lobby = in_lobby.into();
         let id = seat.id().clone();
         if record.size == Size::PeerToPeer {
-            return self.escalates(call);
+            self.escalates(call)?;
+            self.owed.push(Owed::Comes(call.clone(), id));
+            return Ok(());
         }
         let joined = record.post_changed(&id);
         self.owe(joined);
+        if !in_lobby {
+            self.owed.push(Owed::Comes(call.clone(), id));
+        }
         Ok(())
     }
 
@@ -169,6 +176,8 @@ impl CallService {
         self.owe(told);
         if is_me {
             self.begin_if_together(call);
+        } else {
+            self.owed.push(Owed::Comes(call.clone(), id));
         }
         Ok(())
     }
@@ -201,9 +210,11 @@ impl CallService {
             .iter()
             .filter_map(|sharing| record.post_content_sharing(ChangeType::Deleted, &sharing.session))
             .collect();
+        let goes = gone.name().map(|name| Owed::Goes(call.clone(), name.to_owned()));
         told.extend(record.post_roster(Vec::new(), vec![gone.participant]));
         let is_alone = record.roster.seats().iter().all(|seat| *seat.id() == record.me);
         self.owe(told);
+        self.owed.extend(goes);
         if is_alone {
             self.end(call, Ended::Alone);
         }

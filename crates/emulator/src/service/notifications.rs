@@ -1,7 +1,8 @@
 //! What the service owes: posts to bots, and the beginning and the end of a call's media.
 
 use offhook_signaling::model::{
-    CallChainId, CallId, CallState, ChangeType, CommsNotification, CommsNotifications, Open, ResourceData,
+    CallChainId, CallId, CallState, ChangeType, CommsNotification, CommsNotifications, Open, ParticipantId,
+    ResourceData,
 };
 
 /// Something that has to be done about a call.
@@ -12,6 +13,10 @@ pub enum Owed {
     Post(Box<Post>),
     /// The bot and whoever is at the far end are in the call together: the far end begins what it does.
     MediaBegins(CallId),
+    /// Somebody has come to its call who was not there from the beginning, and is heard from now on, if they do anything.
+    Comes(CallId, ParticipantId),
+    /// Whoever was called so has left its call, or was removed: they are heard no longer.
+    Goes(CallId, String),
     /// Its media ends: whoever is at the far end leaves. Nothing more is owed for this call.
     MediaEnds(CallId),
 }

@@ -12,7 +12,7 @@ use offhook_signaling::model::{
 use super::actions::{check_context, check_prompts};
 use super::operations::{Effect, Outline, Pending, answered, succeeded, told};
 use super::roster::new_seat;
-use super::{Answer, CallService, Ended, GraphError, Request};
+use super::{Answer, CallService, Ended, GraphError, Owed, Request};
 use crate::directory::PickingUp;
 
 /// A stream of a participant, as they see it.
@@ -113,6 +113,7 @@ impl CallService {
             let seat = record.roster.seat(new_seat(), identity).id().clone();
             let joined = record.post_changed(&seat);
             self.owe(joined);
+            self.owed.push(Owed::Comes(call.clone(), seat));
             if let Some(replaced) = person.replaces_call_id.value() {
                 self.end(replaced, Ended::Replaced);
             }

@@ -3,13 +3,10 @@
 use std::time::SystemTime;
 
 use offhook_media::MediaSourceId;
-use offhook_signaling::model::{
-    CallId, Identity, IdentitySet, MediaDirection, Modality, ParticipantId, Tone,
-};
+use offhook_signaling::model::{CallId, CallState, Identity, IdentitySet, ParticipantId, Tone};
 
 use super::CallService;
 use super::calls::{Record, Size, bot_identity};
-use super::participants::stream;
 use super::roster::new_seat;
 use crate::bridge::Scripted;
 use crate::directory::{Meeting, User};
@@ -177,6 +174,35 @@ impl CallService {
         }
     }
 
+    /// Somebody in a room shows the pictures of their camera under a source of its own, or no longer.
+    pub(crate) fn shows(&mut self, room: &str, id: &str, source: Option<MediaSourceId>) {
+        let mut occupants = self.occupants.get_mut(room).into_iter().flatten();
+        if let Some(occupant) = occupants.find(|occupant| occupant.id == id) {
+            occupant.video = source;
+        }
+        for call in self.calls_in(room) {
+            let Some(record) = self.calls.get_mut(&call) else { continue };
+            // Before a call is established, its roster has not been told.
+            let is_told = matches!(record.state(), CallState::Established | CallState::Hold);
+            let Some(seat) = record.roster.find_mut(id).filter(|seat| seat.shows_camera() != source) else {
+                continue;
+            };
+            seat.show_camera(source);
+            let who = seat.id().clone();
+            let told = record.post_changed(&who).filter(|_| is_told);
+            self.owe(told);
+        }
+    }
+
+    /// Somebody who is in a call, and follows a script: whoever does nothing is not there to be heard or seen.
+    pub(crate) fn scripted_in(&self, call: &CallId, who: &ParticipantId) -> Option<(String, Scripted)> {
+        let record = self.calls.get(call)?;
+        let seat = record.roster.by_id(who)?;
+        let (id, source) = (seat.name()?, seat.audio());
+        let user = self.directory.users.get(id).filter(|user| user.script.does_anything())?;
+        Some((record.room.clone(), Self::scripted(id.to_owned(), user, source)))
+    }
+
     /// Those of a new call who follow scripts, the one who carries its media first.
     pub(super) fn scripted(id: String, user: &User, source: Option<MediaSourceId>) -> Scripted {
         Scripted { id, name: user.display_name.clone(), source, script: user.script.clone() }
@@ -187,9 +213,7 @@ impl Record {
     fn seat_occupant(&mut self, occupant: &Occupant) -> ParticipantId {
         let seat = self.roster.seat_as(new_seat(), occupant.identity.clone(), occupant.audio);
         seat.known_as = Some(occupant.id.clone());
-        if let (Some(video), Some(streams)) = (occupant.video, seat.participant.media_streams.value_mut()) {
-            streams.push(stream(Modality::Video, video, MediaDirection::SendOnly));
-        }
+        seat.show_camera(occupant.video);
         seat.id().clone()
     }
 }

@@ -46,6 +46,29 @@ impl Seat {
         self.known_as.as_deref().or_else(identity)
     }
 
+    /// The source of their sound.
+    pub(super) fn audio(&self) -> Option<MediaSourceId> {
+        self.source_of(Modality::Audio)
+    }
+
+    /// The source of their camera, where it is on.
+    pub(super) fn shows_camera(&self) -> Option<MediaSourceId> {
+        self.source_of(Modality::Video)
+    }
+
+    fn source_of(&self, modality: Modality) -> Option<MediaSourceId> {
+        let mut streams = self.participant.media_streams.items().iter();
+        let found = streams.find(|stream| stream.media_type.known() == Some(modality))?;
+        found.source_id.as_str()?.parse().ok().map(MediaSourceId)
+    }
+
+    /// Their camera is on under this source, or off.
+    pub(super) fn show_camera(&mut self, source: Option<MediaSourceId>) {
+        let Some(streams) = self.participant.media_streams.value_mut() else { return };
+        streams.retain(|stream| stream.media_type.known() != Some(Modality::Video));
+        streams.extend(source.map(|source| stream(Modality::Video, source, MediaDirection::SendOnly)));
+    }
+
     /// Whether `who` names them: by roster id, or by the id of their identity.
     fn is_called(&self, who: &str) -> bool {
         *self.id() == ParticipantId::from(who)

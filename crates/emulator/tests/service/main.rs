@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod alone;
+mod asked;
 mod caller;
 mod calls;
+mod coming;
+mod control;
+mod engine;
 mod errors;
 mod faults;
 mod incoming;
@@ -13,3 +17,4 @@ mod rooms;
 mod scenario;
 mod support;
 mod tokens;
+mod video;

@@ -1,24 +1,20 @@
 //! Somebody who joins by WHIP, on `webrtc`'s driver: offers, hums, shows packets, and keeps what comes.
 
-use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use opus::{Channels, Decoder, Encoder};
 use reqwest::Response;
-use rtc::interceptor::{Interceptor, Packet as Intercepted, StreamInfo, TaggedPacket};
 use rtc::media_stream::MediaStreamTrack;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp::{Packet, header::Header};
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
 use tokio::sync::watch;
 use webrtc::media_stream::track_local::TrackLocal;
 use webrtc::media_stream::track_local::static_rtp::TrackLocalStaticRTP;
@@ -29,13 +25,33 @@ use webrtc::peer_connection::{
     register_default_interceptors,
 };
 
+use crate::asked::Asked;
+
 /// Numbers that the emulator would not choose.
 const OPUS: u8 = 109;
 const TONES: u8 = 101;
 const VP8: u8 = 120;
+const H264: u8 = 125;
+
+/// Codecs of video by their names, with the types of their packets, and of those that are sent once more.
+const VIDEO: [(&str, u8, &str); 4] = [
+    ("video/VP8", VP8, ""),
+    ("video/rtx", VP8 + 1, "apt=120"),
+    ("video/H264", H264, "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"),
+    ("video/rtx", H264 + 1, "apt=125"),
+];
 
 /// Loudness of every tone here, as its highest sample.
 const LOUDNESS: f64 = 8_000.0;
+
+/// What a bot's end knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codecs {
+    Vp8,
+    H264,
+    /// Both, and H.264 rather.
+    H264First,
+}
 
 /// What has come.
 #[derive(Default)]
@@ -53,6 +69,8 @@ pub(crate) struct Person {
     /// The sequence number of the next packet of sound.
     number: Arc<AtomicU16>,
     camera: (Arc<TrackLocalStaticRTP>, u32),
+    /// The type of the packets of the camera.
+    shows_as: u8,
     pub(crate) kept: Arc<Mutex<Kept>>,
     /// Key frames that were asked for.
     pub(crate) asked: Arc<Mutex<u32>>,
@@ -69,21 +87,41 @@ pub(crate) struct Whip {
 impl Person {
     /// Somebody with a microphone, a camera, and `slots` sections in which they see others.
     pub(crate) async fn new(slots: usize) -> Self {
+        Self::knowing(&VIDEO[..1], slots).await
+    }
+
+    /// A bot's end that knows one codec or two, with packets that are sent once more: its camera is in its first section of video, in
+    /// which it sees somebody, too.
+    pub(crate) async fn bot(codecs: Codecs, slots: usize) -> Self {
+        let known = match codecs {
+            Codecs::Vp8 => VIDEO[..2].to_vec(),
+            Codecs::H264 => VIDEO[2..].to_vec(),
+            Codecs::H264First => [&VIDEO[2..], &VIDEO[..2]].concat(),
+        };
+        Self::knowing(&known, slots).await
+    }
+
+    async fn knowing(video: &[(&'static str, u8, &str)], slots: usize) -> Self {
         let (gathering, gathered) = watch::channel(false);
         let (reached, state) = watch::channel(RTCPeerConnectionState::New);
         let (kept, asked) = (Arc::new(Mutex::new(Kept::default())), Arc::new(Mutex::new(0)));
         let handler = Handler { gathering, reached, kept: Arc::clone(&kept) };
         let mut engine = MediaEngine::default();
-        for (name, payload_type, kind) in [
-            ("audio/opus", OPUS, RtpCodecKind::Audio),
-            ("audio/telephone-event", TONES, RtpCodecKind::Audio),
-            ("video/VP8", VP8, RtpCodecKind::Video),
-        ] {
+        for (name, payload_type, kind) in
+            [("audio/opus", OPUS, RtpCodecKind::Audio), ("audio/telephone-event", TONES, RtpCodecKind::Audio)]
+        {
             let rtp_codec = codec(name);
             engine.register_codec(RTCRtpCodecParameters { rtp_codec, payload_type }, kind).unwrap();
         }
-        let registry = Registry::new()
-            .with(Slot::Custom(20_000), Asked { asked: Arc::clone(&asked), ..Asked::default() });
+        let video = video.iter().map(|(name, payload_type, fmtp)| {
+            let rtp_codec = RTCRtpCodec { sdp_fmtp_line: (*fmtp).to_owned(), ..codec(name) };
+            RTCRtpCodecParameters { rtp_codec, payload_type: *payload_type }
+        });
+        let video: Vec<RTCRtpCodecParameters> = video.collect();
+        for known in &video {
+            engine.register_codec(known.clone(), RtpCodecKind::Video).unwrap();
+        }
+        let registry = Registry::new().with(Slot::Custom(20_000), Asked::counting_in(&asked));
         let registry = register_default_interceptors(registry, &mut engine).unwrap();
         let settings = SettingEngineBuilder::new()
             .with_ice_connection_attempts(Some(Duration::from_millis(20)), Some(250))
@@ -99,7 +137,7 @@ impl Person {
             .await
             .unwrap();
         let audio = track("audio/opus", RtpCodecKind::Audio);
-        let camera = track("video/VP8", RtpCodecKind::Video);
+        let camera = track_of(video[0].rtp_codec.clone(), RtpCodecKind::Video);
         for (local, _) in [&audio, &camera] {
             connection.add_track(Arc::clone(local) as Arc<dyn TrackLocal>).await.unwrap();
         }
@@ -108,9 +146,8 @@ impl Person {
             .map(|(name, payload_type)| RTCRtpCodecParameters { rtp_codec: codec(name), payload_type });
         for transceiver in connection.get_transceivers().await {
             let sender = transceiver.sender().await.unwrap().unwrap();
-            if sender.track().kind().await == RtpCodecKind::Audio {
-                transceiver.set_codec_preferences(both.to_vec()).await.unwrap();
-            }
+            let wanted = if sender.track().kind().await == RtpCodecKind::Audio { &both[..] } else { &video };
+            transceiver.set_codec_preferences(wanted.to_vec()).await.unwrap();
         }
         for _ in 0..slots {
             connection.add_transceiver_from_kind(RtpCodecKind::Video, None).await.unwrap();
@@ -120,6 +157,7 @@ impl Person {
             audio,
             number: Arc::default(),
             camera,
+            shows_as: video[0].payload_type,
             kept,
             asked,
             state,
@@ -192,7 +230,8 @@ impl Person {
     /// Sends a packet of a picture.
     pub(crate) async fn shows(&self, number: u16, payload: &'static [u8]) {
         let (track, ssrc) = &self.camera;
-        let header = header(VP8, number, u32::from(number) * 3_000, *ssrc);
+        let mut header = header(self.shows_as, number, u32::from(number) * 3_000, *ssrc);
+        header.marker = true;
         track.write_rtp(Packet { header, payload: Bytes::from_static(payload) }).await.unwrap();
     }
 
@@ -290,11 +329,15 @@ fn codec(mime_type: &str) -> RTCRtpCodec {
 }
 
 fn track(name: &str, kind: RtpCodecKind) -> (Arc<TrackLocalStaticRTP>, u32) {
+    track_of(codec(name), kind)
+}
+
+fn track_of(codec: RTCRtpCodec, kind: RtpCodecKind) -> (Arc<TrackLocalStaticRTP>, u32) {
     let ssrc = rand::random();
     let coding = RTCRtpEncodingParameters {
         rtp_coding_parameters: RTCRtpCodingParameters { ssrc: Some(ssrc), ..Default::default() },
         active: true,
-        codec: codec(name),
+        codec,
         ..Default::default()
     };
     let id = |part: &str| format!("{part}-{ssrc}");
@@ -331,7 +374,7 @@ impl PeerConnectionEventHandler for Handler {
                         let len = decoder.decode(&packet.payload, &mut pcm, false).unwrap();
                         kept.sound.extend_from_slice(&pcm[..len]);
                     }
-                    VP8 => {
+                    VP8 | H264 => {
                         kept.pictures.push(packet);
                         kept.seen_on = Some(Arc::clone(&track));
                     }
@@ -340,49 +383,4 @@ impl PeerConnectionEventHandler for Handler {
             }
         });
     }
-}
-
-/// Counts the key frames that are asked for.
-#[derive(Default)]
-struct Asked {
-    asked: Arc<Mutex<u32>>,
-    read: VecDeque<TaggedPacket>,
-    written: VecDeque<TaggedPacket>,
-}
-
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Asked {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        if let Intercepted::Rtcp(packets) = &packet.message.packet {
-            let asked = packets.iter().filter(|packet| packet.as_any().is::<PictureLossIndication>());
-            *self.asked.lock().unwrap() += asked.count() as u32;
-        }
-        self.read.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.written.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.written.pop_front()
-    }
-}
-
-impl Interceptor for Asked {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }

@@ -12,11 +12,14 @@ use serde_json::{Value, json};
 use crate::person::{Person, post, share_of_tone, until};
 use crate::support::Bot;
 
+/// A whole key frame of VP8, as far as anybody looks who passes it on.
+pub(crate) const PICTURE: &[u8] = b"\x10\0picture";
+
 async fn start() -> Bot {
     Bot::start(EmulatorSettings::default(), FarEndScript::new()).await
 }
 
-fn whip(bot: &Bot, meeting: &str, query: &str) -> String {
+pub(crate) fn whip(bot: &Bot, meeting: &str, query: &str) -> String {
     format!("{}/meetings/{meeting}/whip{query}", bot.emulator.graph_url())
 }
 
@@ -25,7 +28,7 @@ fn room(bot: &Bot, id: &str) -> Option<RoomView> {
 }
 
 /// Waits until the room `id` is so.
-async fn is_so(bot: &Bot, id: &str, so: impl Fn(&RoomView) -> bool) {
+pub(crate) async fn is_so(bot: &Bot, id: &str, so: impl Fn(&RoomView) -> bool) {
     let here = |rooms: &[RoomView]| rooms.iter().find(|room| room.id == id).is_some_and(&so);
     tokio::time::timeout(Duration::from_secs(30), bot.emulator.rooms_are(here)).await.unwrap();
 }
@@ -36,7 +39,7 @@ async fn is_gone(bot: &Bot, id: &str) {
     tokio::time::timeout(Duration::from_secs(30), bot.emulator.rooms_are(gone)).await.unwrap();
 }
 
-fn member(bot: &Bot, id: &str, name: &str) -> Option<MemberView> {
+pub(crate) fn member(bot: &Bot, id: &str, name: &str) -> Option<MemberView> {
     room(bot, id)?.members.into_iter().find(|member| member.name == name)
 }
 
@@ -69,13 +72,13 @@ async fn pictures_reach_the_others_and_key_frames_are_asked_for_where_they_come_
     let ada_is = ada.join(&whip(&bot, "films", "?name=Ada")).await;
     ben.join(&whip(&bot, "films", "?name=Ben")).await;
     for number in 0..20 {
-        ada.shows(number, b"picture").await;
+        ada.shows(number, PICTURE).await;
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     until(|| ben.kept.lock().unwrap().pictures.len() == 20).await;
     {
         let kept = ben.kept.lock().unwrap();
-        assert!(kept.pictures.iter().all(|packet| &packet.payload[..] == b"picture"));
+        assert!(kept.pictures.iter().all(|packet| &packet.payload[..] == PICTURE));
         let steps = kept.pictures.windows(2).map(|pair| {
             let [one, other] = pair else { unreachable!("a window of two") };
             (
@@ -194,7 +197,7 @@ async fn statuses_are_those_of_whip() {
 }
 
 /// Waits until the bot hears half a second of a tone; gives whom it has heard until then.
-async fn hears_tone(listener: &mut AudioSocketReceiver, hertz: f64) -> Vec<u32> {
+pub(crate) async fn hears_tone(listener: &mut AudioSocketReceiver, hertz: f64) -> Vec<u32> {
     let hearing = async {
         let (mut heard, mut sources) = (Vec::new(), Vec::new());
         while heard.len() < 8_000 || share_of_tone(&heard[heard.len() - 8_000..], hertz) < 0.7 {
@@ -208,7 +211,7 @@ async fn hears_tone(listener: &mut AudioSocketReceiver, hertz: f64) -> Vec<u32> 
 }
 
 /// The body that joins the meeting `key` with `blob`.
-fn joining(bot: &Bot, key: &str, blob: &str) -> Value {
+pub(crate) fn joining(bot: &Bot, key: &str, blob: &str) -> Value {
     let mut body = bot.body(blob);
     let fields = body.as_object_mut().unwrap();
     fields.remove("targets");
@@ -222,7 +225,7 @@ fn joining(bot: &Bot, key: &str, blob: &str) -> Value {
 }
 
 /// The roster of the next notification that has one for which `is_it` holds.
-async fn roster(bot: &mut Bot, is_it: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+pub(crate) async fn roster(bot: &mut Bot, is_it: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     loop {
         let callback = bot.next().await;
         let data = &callback.notification()["resourceData"];
@@ -232,7 +235,7 @@ async fn roster(bot: &mut Bot, is_it: impl Fn(&[Value]) -> bool) -> Vec<Value> {
     }
 }
 
-fn named<'a>(roster: &'a [Value], name: &str) -> Option<&'a Value> {
+pub(crate) fn named<'a>(roster: &'a [Value], name: &str) -> Option<&'a Value> {
     roster.iter().find(|person| person["info"]["identity"]["user"]["displayName"] == name)
 }
 

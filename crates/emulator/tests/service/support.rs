@@ -59,6 +59,10 @@ impl Bot {
         emulator.add_user("ada", user());
         emulator.add_meeting("1234567", Meeting::new(user()).passcode("psw123"));
         emulator.add_meeting("19:meeting_x@thread.v2", Meeting::new(user()));
+        Self::in_emulator(emulator).await
+    }
+
+    pub(crate) async fn in_emulator(emulator: Emulator) -> Self {
         let (callback_uri, callbacks) = listen().await;
         let http = reqwest::Client::new();
         let mut bot = Self {

@@ -24,7 +24,7 @@ const seg = encodeURIComponent;
 export const callBot = (call) => ask("POST", "/emulator/calls", call);
 export const inCall = (call, action) => ask("POST", `/emulator/calls/${seg(call)}/${action}`);
 export const pressTone = (call, tone) => ask("POST", `/emulator/calls/${seg(call)}/tones`, { tone });
-export const addMember = (room, script, name) => ask("POST", `/emulator/rooms/${seg(room)}/members`, { script, name });
+export const addMember = (room, script, name, picture) => ask("POST", `/emulator/rooms/${seg(room)}/members`, { script, name, picture });
 export const removeMember = (room, member) => ask("DELETE", `/emulator/rooms/${seg(room)}/members/${seg(member)}`);
 export const muteMember = (room, member, muted) =>
   ask("POST", `/emulator/rooms/${seg(room)}/members/${seg(member)}/${muted ? "mute" : "unmute"}`);

@@ -39,7 +39,7 @@ export async function enter({ callback, meeting, name }) {
   say($("incall-state"), callback ? "ringing at the bot" : "connecting");
   say($("incall-time"), "0:00");
   call.clock = setInterval(() => showTime(call), 1_000);
-  measure(call.connection.peer);
+  measure(call.connection.peer, (mid, sent) => pictureOf(call, mid, sent));
   refreshControls();
   if (latest) showCallState(latest);
   $("mute").focus();
@@ -54,8 +54,16 @@ function receive(call, mid, track) {
   } else if (latest) showCallState(latest);
 }
 
+/** A path that was lost often comes back by itself; and where the other end has left, its goodbye is on the way. */
+const PATIENCE = 2_000;
+
+function reconnect(call) {
+  if (call === current && call.state === "disconnected") call.connection.reconnect().catch(() => {});
+}
+
 function connectionChanged(call, state) {
   call.state = state;
+  if (state === "disconnected") setTimeout(() => reconnect(call), PATIENCE);
   if (state === "failed") leave("The connection has broken off. Join again; if it does not come about, look whether the media port is reachable.");
   if (call === current && latest) showCallState(latest);
 }
@@ -96,6 +104,16 @@ export function showCallState(state) {
   showRoster(room, current);
 }
 
+/** Whose picture is in a section: in one that is sent, one's own. */
+function pictureOf(call, mid, sent) {
+  if (sent) return call.connection.screenMid === mid ? "Your screen" : "Your camera";
+  const members = (latest && ownRoom(latest)?.members) ?? [];
+  const slot = members.find((one) => one.id === call.connection.member)?.slots.find((one) => one.mid === mid);
+  const member = members.find((one) => one.id === slot?.member);
+  if (!member) return "Nobody now";
+  return slot.sharing ? `Screen of ${member.name}` : member.name;
+}
+
 function words(call, room) {
   if (current.state !== "connected") return "connecting media";
   if (call?.state === "incoming") return "ringing at the bot";
@@ -118,8 +136,10 @@ async function leave(why) {
   if (!call) return;
   end(call);
   if (why) notice(why);
-  if (call.callId && !why) await inCall(call.callId, "hangUp").catch(() => {});
-  await call.connection?.leave();
+  const hungUp = call.callId && !why && (await inCall(call.callId, "hangUp").then(() => true, () => false));
+  // Whoever leaves a call leaves its room with that.
+  if (hungUp && call.answered) call.connection.peer.close();
+  else await call.connection?.leave();
 }
 
 function end(call) {
@@ -219,6 +239,8 @@ export function setUpCall() {
   setUpPad(press);
   setUpAdding(() => latest && ownRoom(latest));
   addEventListener("pagehide", () => leave());
+  // The machine has another network: its addresses of before lead nowhere.
+  addEventListener("online", () => current?.connection?.reconnect().catch((error) => notice(`Reconnecting: ${error.message}`)));
 }
 
 /** Keys in a call; whether this was one. */

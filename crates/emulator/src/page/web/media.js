@@ -3,6 +3,7 @@
 import { legs } from "./api.js";
 import { chart } from "./chart.js";
 import { $, el, keep, say } from "./dom.js";
+import { describe } from "./pictures.js";
 
 /** Points that are kept: two minutes. */
 const KEPT = 120;
@@ -11,7 +12,9 @@ const CHARTS = [
   { id: "loss", title: "Loss", unit: "%", digits: 1, series: ["received", "sent"] },
   { id: "jitter", title: "Jitter", unit: "ms", digits: 1, series: ["received", "sent"] },
   { id: "delay", title: "Latency", unit: "ms", digits: 0, series: ["round trip", "jitter buffer"] },
-  { id: "rate", title: "Audio and video", unit: "kbit/s", digits: 0, series: ["received", "sent"] },
+  { id: "rate", title: "Audio", unit: "kbit/s", digits: 0, series: ["received", "sent"] },
+  { id: "video", title: "Video", unit: "kbit/s", digits: 0, series: ["received", "sent"] },
+  { id: "frames", title: "Pictures", unit: "a second", digits: 0, series: ["received", "sent"] },
   { id: "level", title: "Level", unit: "%", digits: 0, series: ["heard", "spoken"] },
   { id: "repair", title: "Concealed speech", unit: "%", digits: 1, series: ["received"] },
 ];
@@ -20,11 +23,13 @@ let timer = null;
 let before = null;
 let history = {};
 let drawn = {};
+let pictures = null;
 
-/** Begins to measure `peer`. */
-export function measure(peer) {
+/** Begins to measure `peer`. `nameOf` gives a name to a stream of video, by the mid of its section and whether it is sent. */
+export function measure(peer, nameOf) {
   stopMeasuring();
   history = Object.fromEntries(CHARTS.map(({ id, series }) => [id, series.map(() => [])]));
+  pictures = describe(nameOf);
   drawn = Object.fromEntries(CHARTS.map((what) => [what.id, chart(what)]));
   $("charts").replaceChildren(...CHARTS.map(({ id }) => drawn[id].element));
   $("media-on").hidden = false;
@@ -42,7 +47,16 @@ export function stopMeasuring() {
 
 async function look(peer) {
   if (peer.connectionState === "closed") return;
-  const now = summed(await peer.getStats());
+  const report = await peer.getStats();
+  // The call can have ended meanwhile.
+  if (timer === null) return;
+  const now = summed(report);
+  const streams = pictures(report);
+  now.frameRate = streams.rate;
+  $("videos-card").hidden = streams.rows.length === 0;
+  keep($("videos").tBodies[0], streams.rows, (row) => row.id,
+    () => el("tr", {}, ...Array.from({ length: 7 }, () => el("td"))),
+    (line, row) => row.cells.forEach((value, at) => say(line.children[at], value)));
   if (before) {
     const points = between(before, now);
     for (const { id, digits } of CHARTS) {
@@ -60,13 +74,13 @@ async function look(peer) {
 /** What is needed of a report, each kind summed over its streams. */
 function summed(report) {
   const sum = {
-    at: 0, got: 0, lost: 0, gotBytes: 0, sentBytes: 0, jitter: 0, buffered: 0, emitted: 0, samples: 0, concealed: 0,
+    at: 0, got: 0, lost: 0, gotBytes: { audio: 0, video: 0 }, sentBytes: { audio: 0, video: 0 }, jitter: 0, buffered: 0, emitted: 0, samples: 0, concealed: 0,
     heard: null, spoken: null, trip: null, farLoss: null, farJitter: null, codec: "", pair: "", frames: 0, framesSent: 0,
   };
   for (const stat of report.values()) {
     sum.at = Math.max(sum.at, stat.timestamp);
     if (stat.type === "inbound-rtp") {
-      sum.gotBytes += stat.bytesReceived ?? 0;
+      sum.gotBytes[stat.kind] += stat.bytesReceived ?? 0;
       if (stat.kind === "audio") {
         sum.got += stat.packetsReceived ?? 0;
         sum.lost += stat.packetsLost ?? 0;
@@ -79,7 +93,7 @@ function summed(report) {
         sum.codec = report.get(stat.codecId)?.mimeType ?? "";
       } else sum.frames += stat.framesDecoded ?? 0;
     } else if (stat.type === "outbound-rtp") {
-      sum.sentBytes += stat.bytesSent ?? 0;
+      sum.sentBytes[stat.kind] += stat.bytesSent ?? 0;
       sum.framesSent += stat.framesSent ?? 0;
     } else if (stat.type === "remote-inbound-rtp" && stat.kind === "audio") {
       sum.farLoss = (stat.fractionLost ?? 0) * 100;
@@ -102,12 +116,16 @@ function between(old, now) {
   const share = (part, whole) => (whole > 0 ? Math.max(0, (100 * part) / whole) : 0);
   const lost = now.lost - old.lost;
   const emitted = now.emitted - old.emitted;
+  const kilobits = (bytes) => (bytes * 8) / 1000 / seconds;
+  const rate = (kind) => [kilobits(now.gotBytes[kind] - old.gotBytes[kind]), kilobits(now.sentBytes[kind] - old.sentBytes[kind])];
   const percent = (level) => (level == null ? null : level * 100);
   return {
     loss: [share(lost, lost + now.got - old.got), now.farLoss],
     jitter: [now.jitter, now.farJitter],
     delay: [now.trip, emitted > 0 ? ((now.buffered - old.buffered) / emitted) * 1000 : null],
-    rate: [((now.gotBytes - old.gotBytes) * 8) / 1000 / seconds, ((now.sentBytes - old.sentBytes) * 8) / 1000 / seconds],
+    rate: rate("audio"),
+    video: rate("video"),
+    frames: now.frameRate,
     level: [percent(now.heard), percent(now.spoken)],
     repair: [share(now.concealed - old.concealed, now.samples - old.samples)],
   };
@@ -148,7 +166,12 @@ export async function showLegs() {
   $("legs-empty").hidden = rows.length > 0;
   $("legs").hidden = rows.length === 0;
   keep($("legs").tBodies[0], rows, (row) => row.call,
-    () => el("tr", {}, ...Array.from({ length: 6 }, () => el("td"))),
-    (line, row) => [row.call.slice(0, 8), row.state, row.packetsReceived, row.packetsLost, row.packetsRecovered, row.packetsSent]
+    () => el("tr", {}, ...Array.from({ length: 8 }, () => el("td"))),
+    (line, row) => [row.call.slice(0, 8), row.state, row.packetsReceived, row.packetsLost, row.packetsRecovered, row.packetsSent, seen(row.video), seen(row.screen)]
       .forEach((value, at) => say(line.children[at], String(value ?? ""))));
+}
+
+/** What came of a bot's camera or screen. */
+function seen({ frames, keyFrames, size }) {
+  return frames ? `${frames} (${keyFrames} key), ${size ?? "unknown size"}` : "none";
 }

@@ -120,6 +120,7 @@ export function setUpAdding(roomOf) {
   const detail = () => DETAILS[$("add-kind").value];
   $("add-kind").addEventListener("change", () => {
     const wanted = detail();
+    $("add-picture-label").hidden = $("add-kind").value === "pattern";
     $("add-detail-label").hidden = !wanted;
     if (!wanted) return;
     say($("add-detail-name"), wanted.label);
@@ -134,7 +135,7 @@ export function setUpAdding(roomOf) {
     const name = kind === "tone" ? `Tone ${$("add-detail").value} Hz` : NAMES[kind];
     await attempt("Adding a far end", async () => {
       if (!room) throw new Error("you are not in the room yet. Wait until you are connected.");
-      await addMember(room.id, script, name);
+      await addMember(room.id, script, name, $("add-picture").checked);
     });
   });
 }

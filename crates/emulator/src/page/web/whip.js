@@ -28,13 +28,13 @@ export async function joinRoom(room, name, stream, on) {
   }
   const resource = new URL(response.headers.get("location"), location.href).pathname;
   await peer.setRemoteDescription({ type: "answer", sdp: text });
-  return new Connection(peer, resource, audio.sender, video.sender, screen.sender);
+  return new Connection(peer, resource, audio.sender, video.sender, screen.sender, screen.mid);
 }
 
 /** A room that this page is in. */
 class Connection {
-  constructor(peer, resource, audio, video, screen) {
-    Object.assign(this, { peer, resource, audio, video, screen });
+  constructor(peer, resource, audio, video, screen, screenMid) {
+    Object.assign(this, { peer, resource, audio, video, screen, screenMid });
     /** The id of the person in rosters. */
     this.member = decodeURIComponent(resource.split("/").pop());
   }
@@ -56,6 +56,22 @@ class Connection {
     return true;
   }
 
+  /** Begins ICE anew (RFC 9725 section 4.3.3): the network has changed, or the path was lost. */
+  async reconnect() {
+    const { peer } = this;
+    peer.restartIce();
+    await peer.setLocalDescription(await peer.createOffer());
+    await gathered(peer);
+    const response = await fetch(this.resource, {
+      method: "PATCH",
+      headers: { "content-type": "application/trickle-ice-sdpfrag", "if-match": "*" },
+      body: fragment(peer.localDescription.sdp),
+    });
+    if (response.status !== 200) throw new Error(reason(response.status, await response.text()));
+    const told = await response.text();
+    await peer.setRemoteDescription({ type: "answer", sdp: restarted(peer.remoteDescription.sdp, told) });
+  }
+
   async leave() {
     this.peer.close();
     await fetch(this.resource, { method: "DELETE", keepalive: true }).catch(() => {});
@@ -73,6 +89,25 @@ function gathered(peer) {
       resolve();
     });
   });
+}
+
+/** What a fragment tells of an offer (RFC 8840): credentials and candidates of the first section, which is that of the bundle. */
+function fragment(sdp) {
+  const [session, first] = sdp.split(/^(?=m=)/m);
+  const credentials = first.match(/^a=ice-(ufrag|pwd):.*$/gm) ?? session.match(/^a=ice-(ufrag|pwd):.*$/gm);
+  const media = first.match(/^(m=|a=mid:|a=candidate:|a=end-of-candidates).*$/gm);
+  return [...credentials, ...media].map((line) => `${line.trim()}\r\n`).join("");
+}
+
+/** The answer of before, with the credentials and candidates of a fragment. */
+function restarted(answer, told) {
+  const [ufrag, pwd] = ["ufrag", "pwd"].map((name) => told.match(new RegExp(`^a=ice-${name}:.*$`, "m"))[0].trim());
+  const candidates = (told.match(/^a=candidate:.*$/gm) ?? []).map((line) => `${line.trim()}\r\n`).join("");
+  return answer
+    .replace(/^a=(candidate:.*|end-of-candidates)\r\n/gm, "")
+    .replace(/^a=ice-ufrag:.*$/gm, ufrag)
+    .replace(/^a=ice-pwd:.*$/gm, pwd)
+    .replace(/^(a=mid:.*\r\n)/m, `$1${candidates}`);
 }
 
 /** Marks the section of the screen as slides (RFC 4796). Browsers have no way to ask for that. */

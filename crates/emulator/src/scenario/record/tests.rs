@@ -41,7 +41,7 @@ fn what_somebody_does_becomes_a_scenario_that_does_it_again() {
     let tone: Happening = serde_json::from_str(r#"{"pressTone": "*"}"#).unwrap();
     happens(&recorder, now, Some(&second), &tone);
     happens(&recorder, now, Some(&second), &Happening::Join("echo".to_owned()));
-    recorder.far_end_added(now, "far-1", "Hum", &ScriptKind::Tone(440.0));
+    recorder.far_end_added(now, "far-1", "Hum", &ScriptKind::Tone(440.0), true);
     recorder.far_end_muted(now, "far-1", true);
     recorder.far_end_muted(now, "somebody else", true);
     happens(&recorder, now, None, &Happening::CallBot(IncomingCall::new("http://127.0.0.1:1/x", "person-1")));

@@ -1,0 +1,103 @@
+//! The codecs that are passed on, and what of their payloads has to be known for that.
+
+use bytes::Bytes;
+use rtc::rtp::codec::vp8::Vp8Packet;
+use rtc::rtp::packetizer::Depacketizer;
+
+use crate::bridge::offer::Section;
+
+/// A codec that is passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Codec {
+    Vp8,
+    H264,
+}
+
+impl Codec {
+    /// As `a=rtpmap` has it.
+    const fn named(self) -> &'static str {
+        match self {
+            Self::Vp8 => "VP8/90000",
+            Self::H264 => "H264/90000",
+        }
+    }
+}
+
+/// By which payload types a section has the codecs, the preferred one first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Numbers(Vec<(Codec, u8)>);
+
+impl Numbers {
+    /// Those of a section of an answer.
+    pub(crate) fn of(section: &Section) -> Self {
+        let number = |codec: Codec| section.number(codec.named()).map(|number| (codec, number));
+        let mut numbers: Vec<_> = [Codec::Vp8, Codec::H264].into_iter().filter_map(number).collect();
+        numbers.sort_by_key(|(_, number)| section.formats.iter().position(|(known, _)| known == number));
+        Self(numbers)
+    }
+
+    pub(crate) fn codec(&self, number: u8) -> Option<Codec> {
+        self.0.iter().find(|(_, known)| *known == number).map(|(codec, _)| *codec)
+    }
+
+    pub(crate) fn preferred(&self) -> Option<Codec> {
+        self.0.first().map(|(codec, _)| *codec)
+    }
+
+    pub(super) fn number(&self, codec: Codec) -> Option<u8> {
+        self.0.iter().find(|(known, _)| *known == codec).map(|(_, number)| *number)
+    }
+
+    /// In which of `codecs` something is best seen here.
+    pub(super) fn best_of(&self, codecs: &[Codec]) -> Option<Codec> {
+        self.0.iter().map(|(codec, _)| *codec).find(|codec| codecs.contains(codec))
+    }
+}
+
+/// Whether the first packet of a key frame carries this: in H.264 the parameter sets before one, or a part of it.
+pub(super) fn begins_key_frame(codec: Codec, payload: &Bytes) -> bool {
+    match codec {
+        Codec::Vp8 => {
+            let mut descriptor = Vp8Packet::default();
+            // The lowest bit of a frame says that it is none (RFC 6386 section 9.1).
+            descriptor.depacketize(payload).is_ok_and(|frame| {
+                descriptor.s == 1 && descriptor.pid == 0 && frame.first().is_some_and(|byte| byte & 1 == 0)
+            })
+        }
+        Codec::H264 => match payload[..] {
+            // STAP-A (RFC 6184 section 5.7.1): behind its header each unit behind its length, of which the first tells.
+            [first, _, _, unit, ..] if first & TYPE == 24 => is_of_key_frame(unit),
+            // FU-A (section 5.8): where the unit begins.
+            [first, header, ..] if first & TYPE == 28 => header & 0x80 != 0 && is_of_key_frame(header),
+            [first, ..] => is_of_key_frame(first),
+            [] => false,
+        },
+    }
+}
+
+/// The bits of a NAL unit's first byte that are its type (RFC 6184 section 1.3).
+const TYPE: u8 = 0x1f;
+
+/// Whether a NAL unit is a slice of an IDR picture or a sequence parameter set, which stands before one.
+fn is_of_key_frame(first_byte: u8) -> bool {
+    matches!(first_byte & TYPE, 5 | 7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_frames_are_known_by_their_first_packet() {
+        let vp8 = |bytes: &'static [u8]| begins_key_frame(Codec::Vp8, &Bytes::from_static(bytes));
+        assert!(vp8(&[0x10, 0x00, 1, 2]) && vp8(&[0x90, 0x80, 0x05, 0x30]), "with a picture id");
+        assert!(!vp8(&[0x10, 0x01, 1, 2]), "another frame");
+        assert!(!vp8(&[0x00, 0x00, 1, 2]) && !vp8(&[0x11, 0x00, 1]), "its middle, another partition");
+        assert!(!vp8(&[]) && !vp8(&[0x90]));
+        let h264 = |bytes: &'static [u8]| begins_key_frame(Codec::H264, &Bytes::from_static(bytes));
+        assert!(h264(&[0x67, 1]) && h264(&[0x65, 1]) && h264(&[0x78, 0, 9, 0x67, 1]));
+        assert!(h264(&[0x7c, 0x85, 1]) && !h264(&[0x7c, 0x05, 1]), "a fragment: the first, another");
+        assert!(!h264(&[0x41, 1]) && !h264(&[0x78, 0, 9, 0x41]) && !h264(&[0x7c, 0x81, 1]));
+        assert!(!h264(&[]) && !h264(&[0x78, 0]) && !h264(&[0x7c]));
+    }
+}
