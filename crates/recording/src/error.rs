@@ -46,13 +46,29 @@ pub enum RecordingError {
         /// The file.
         path: PathBuf,
     },
+    /// The session is not tapped, or is recorded already.
+    #[error("the media is not tapped, or is recorded already: MediaSessionSettings::tapped")]
+    NotTapped,
+    /// The recorder is over already.
+    #[error("the recording is over")]
+    Stopped,
+    /// The directory holds no recording that can be read.
+    #[error("{path}: {problem}")]
+    NotARecording {
+        /// The directory, or the file in it.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
 }
 
 impl RecordingError {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::WrongFormat { .. } => Fault::Caller,
+            Self::WrongFormat { .. } | Self::NotTapped | Self::Stopped | Self::NotARecording { .. } => {
+                Fault::Caller
+            }
             Self::Disk { .. } | Self::Full { .. } => Fault::Environment,
         }
     }

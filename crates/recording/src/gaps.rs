@@ -1,15 +1,29 @@
 //! What a recording lacks, and where.
 
-/// Why samples of a recording are not what was said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+use serde::{Deserialize, Serialize};
+
+/// Why samples of a recording are not what was said, or were not heard as they were said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum GapKind {
-    /// The packet was lost or late; the decoder guessed.
+    /// The packet was lost or late; the decoder guessed. In a track, which has no decoder: whoever listened to the call heard a
+    /// guess there.
     Concealed,
     /// The sender sent nothing.
     NotSent,
     /// The frames were there and were not read in time.
     Skipped,
+    /// Packets were lost on their way. The track has packets without content there, or silence.
+    Lost,
+    /// The packet came after its time: the track has it, whoever listened to the call heard a guess.
+    Late,
+    /// The sender said that it was silent (DTX).
+    Silent,
+    /// The sender's clock runs at another speed than ours, and was corrected.
+    Corrected,
+    /// The disk did not take it.
+    Disk,
 }
 
 /// A span of a recording that is not what was said.
@@ -43,6 +57,14 @@ impl GapMap {
     pub(crate) fn as_slice(&self) -> &[Gap] {
         &self.0
     }
+
+    /// Takes out what will not grow any more: what ended before `sample`.
+    pub(crate) fn take_before(&mut self, sample: u64) -> Vec<Gap> {
+        let grows = |gap: &Gap| gap.first_sample + gap.samples >= sample;
+        let (kept, over) = self.0.drain(..).partition(grows);
+        self.0 = kept;
+        over
+    }
 }
 
 #[cfg(test)]
@@ -63,5 +85,7 @@ mod tests {
         }
         let spans: Vec<_> = gaps.as_slice().iter().map(|gap| (gap.first_sample, gap.samples)).collect();
         assert_eq!(spans, [(0, 640), (640, 320), (1600, 320)]);
+        assert_eq!(gaps.take_before(1600).len(), 2);
+        assert_eq!(gaps.as_slice().len(), 1, "what may still grow stays");
     }
 }

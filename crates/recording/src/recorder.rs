@@ -11,6 +11,7 @@ use offhook_media::{AudioFormat, AudioFrame, FrameOrigin};
 use crate::error::RecordingError;
 use crate::format::wav::{self, WavWriter};
 use crate::gaps::{Gap, GapKind, GapMap};
+use crate::grant::RecordingGrant;
 use crate::timeline::Timeline;
 
 /// How often the header is brought up to date: what a kill of the process can cost, at the most.
@@ -51,11 +52,15 @@ impl RecordingReport {
 }
 
 impl WavRecorder {
-    /// Makes the file at `path`, and the directories above it. A file that is there is replaced.
+    /// Makes the file at `path`, and the directories above it. A file that is there is replaced. `_grant` is what allows it.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn create(path: impl AsRef<Path>, format: AudioFormat) -> Result<Self, RecordingError> {
+    pub fn create(
+        path: impl AsRef<Path>,
+        format: AudioFormat,
+        _grant: &RecordingGrant,
+    ) -> Result<Self, RecordingError> {
         let path = path.as_ref().to_owned();
         let open = || {
             if let Some(directory) = path.parent() {

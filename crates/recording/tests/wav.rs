@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use offhook_media::{AudioFormat, AudioFrame, MediaInstant};
-use offhook_recording::{GapKind, RecordingError, WavRecorder};
+use offhook_recording::{GapKind, RecordingError, RecordingGrant, WavRecorder};
 use proptest::prelude::*;
 
 const FORMAT: AudioFormat = AudioFormat::Pcm16K;
@@ -18,6 +18,10 @@ fn frame(first_sample: u64, value: i16) -> AudioFrame {
     AudioFrame::new(FORMAT, MediaInstant::ZERO, &samples).unwrap().with_first_sample(first_sample)
 }
 
+fn grant() -> RecordingGrant {
+    RecordingGrant::i_have_permission("a test of made-up samples")
+}
+
 fn read(path: &Path) -> Vec<i16> {
     hound::WavReader::open(path).unwrap().samples::<i16>().map(Result::unwrap).collect()
 }
@@ -26,7 +30,7 @@ fn read(path: &Path) -> Vec<i16> {
 fn a_frame_that_was_skipped_never_shortens_the_recording() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("deep/call.wav");
-    let mut recorder = WavRecorder::create(&path, FORMAT).unwrap();
+    let mut recorder = WavRecorder::create(&path, FORMAT, &grant()).unwrap();
     for index in [100, 101, 104, 104, 103, 105] {
         recorder.write(&frame(index * 320, index as i16)).unwrap();
     }
@@ -42,7 +46,7 @@ fn a_frame_that_was_skipped_never_shortens_the_recording() {
 fn what_cannot_be_recorded_is_refused_and_what_was_stays() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("call.wav");
-    let mut recorder = WavRecorder::create(&path, FORMAT).unwrap();
+    let mut recorder = WavRecorder::create(&path, FORMAT, &grant()).unwrap();
     recorder.write(&frame(0, 1)).unwrap();
     let other = AudioFrame::silent(AudioFormat::Pcm48K, MediaInstant::ZERO);
     assert!(matches!(recorder.write(&other), Err(RecordingError::WrongFormat { .. })));
@@ -50,7 +54,7 @@ fn what_cannot_be_recorded_is_refused_and_what_was_stays() {
     recorder.write(&frame(320, 2)).unwrap();
     drop(recorder);
     assert_eq!(read(&path).len(), 640, "dropping finishes the file");
-    let refused = WavRecorder::create(directory.path(), FORMAT).err().unwrap();
+    let refused = WavRecorder::create(directory.path(), FORMAT, &grant()).err().unwrap();
     assert!(refused.to_string().contains("cannot create"), "{refused}");
 }
 
@@ -58,7 +62,7 @@ fn what_cannot_be_recorded_is_refused_and_what_was_stays() {
 #[test]
 fn record_until_killed() {
     let Some(path) = std::env::var_os("OFFHOOK_TEST_RECORD_TO") else { return };
-    let mut recorder = WavRecorder::create(path, FORMAT).unwrap();
+    let mut recorder = WavRecorder::create(path, FORMAT, &grant()).unwrap();
     for index in 0.. {
         recorder.write(&frame(index * 320, 7)).unwrap();
         if index % 50 == 0 {
@@ -101,7 +105,7 @@ proptest! {
     fn the_length_is_the_time(steps in proptest::collection::vec(-3_i64..6, 1..60)) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("call.wav");
-        let mut recorder = WavRecorder::create(&path, FORMAT).unwrap();
+        let mut recorder = WavRecorder::create(&path, FORMAT, &grant()).unwrap();
         let (start, mut at, mut furthest) = (1_000_u64, 1_000_u64, 1_000_u64);
         for step in steps {
             recorder.write(&frame(at * 320, 5)).unwrap();

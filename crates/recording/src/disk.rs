@@ -1,0 +1,87 @@
+//! [io] The disk, as a recording needs it; a test has one that fails when it is told to.
+
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// What the name of a file ends with that is not complete yet.
+pub(crate) const PART: &str = ".part";
+
+/// Makes files.
+pub(crate) trait Disk: Send {
+    /// Makes a file that begins with `first`, and the directories above it. It is there with all of that, or not at all.
+    fn create(&mut self, name: &str, first: &[u8]) -> io::Result<Box<dyn DiskFile>>;
+}
+
+/// A file that grows.
+pub(crate) trait DiskFile: Send {
+    /// Appends all of it, or fails, and then part of it may be there.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Takes back what is behind the first `len` bytes.
+    fn truncate(&mut self, len: u64) -> io::Result<()>;
+    /// Whether nobody can find it any more.
+    fn is_gone(&self) -> bool;
+    /// Hands it to the disk.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// A directory of the file system.
+pub(crate) struct Directory(pub(crate) PathBuf);
+
+impl Disk for Directory {
+    fn create(&mut self, name: &str, first: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+        fs::create_dir_all(&self.0)?;
+        let path = self.0.join(name);
+        if path.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let beside = self.0.join(format!("{name}{PART}"));
+        let mut file = File::create(&beside)?;
+        if let Err(error) = file.write_all(first) {
+            // What is left of it is in nobody's way, and the next attempt begins it anew.
+            _ = fs::remove_file(&beside);
+            return Err(error);
+        }
+        fs::rename(&beside, &path)?;
+        Ok(Box::new(OnDisk { file, path }))
+    }
+}
+
+struct OnDisk {
+    file: File,
+    path: PathBuf,
+}
+
+impl DiskFile for OnDisk {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.file.set_len(len)?;
+        self.file.seek(SeekFrom::Start(len)).map(|_| ())
+    }
+
+    fn is_gone(&self) -> bool {
+        !is_there(&self.path, &self.file)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.file.sync_all()
+    }
+}
+
+/// Whether `path` still leads to `file`.
+#[cfg(unix)]
+fn is_there(path: &Path, file: &File) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (fs::metadata(path), file.metadata()) {
+        (Ok(found), Ok(own)) => (found.dev(), found.ino()) == (own.dev(), own.ino()),
+        _ => false,
+    }
+}
+
+#[cfg(not(unix))]
+fn is_there(path: &Path, _: &File) -> bool {
+    path.exists()
+}

@@ -1,0 +1,256 @@
+//! All tracks of a recording, and its timeline: what is heard, said and told comes in with the time, files come out. Pure.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+
+use offhook_media::FrameOrigin;
+
+use super::clock::{LOOK, SessionClock, StreamId};
+use super::sink::{FileId, Sink};
+use super::track::{Track, TrackPacket};
+use crate::journal::{self, Class, Entry, GrantEntry, Journal};
+use crate::opus::{self, FRAME, RATE};
+
+/// A pause in which a clock can be corrected is at least this long: 100 ms.
+const QUIET: i64 = 100 * 48;
+
+/// The loudest that is no voice, in -dBov.
+const NO_VOICE: u8 = 60;
+
+/// How often the timeline vouches for files that are not closed yet: 10 s.
+const VOUCH: i64 = 10 * 48_000;
+
+/// A packet of sound, as it came or was sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Packet<'a> {
+    /// 0 is the mix.
+    pub(crate) section: usize,
+    pub(crate) ssrc: u32,
+    /// `None` of a copy that came in another packet.
+    pub(crate) sequence: Option<u16>,
+    /// Its RTP time.
+    pub(crate) time: u32,
+    /// When it came, or was sent.
+    pub(crate) at: i64,
+    /// Who is heard in it, on the section of one speaker.
+    pub(crate) source: Option<u32>,
+    /// How loud it is, in -dBov.
+    pub(crate) level: Option<u8>,
+    pub(crate) payload: &'a [u8],
+}
+
+/// A track by what is in it; in the order in which they are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Mix,
+    Speaker(u32),
+    Bot,
+}
+
+/// A recording in the making.
+pub(crate) struct Meeting {
+    journal: Journal,
+    timeline: FileId,
+    /// Lines that the disk's queue has not taken yet.
+    untold: Vec<u8>,
+    start: Entry,
+    tracks: BTreeMap<Key, Track>,
+    clock: SessionClock,
+    /// Packets of streams that have no place yet.
+    waiting: HashMap<StreamId, Vec<Waiting>>,
+    /// Which stream is heard on a section, whose track it is, and where its next frame is heard.
+    heard: BTreeMap<usize, (StreamId, Key, Option<i64>)>,
+    /// The first packet that was sent: its time, and when.
+    said: Option<(u32, i64)>,
+    last_voice: i64,
+    vouched: i64,
+    /// Nothing is written before this: time does not go back.
+    now: i64,
+}
+
+struct Waiting {
+    key: Key,
+    time: u32,
+    at: i64,
+    packet: TrackPacket,
+}
+
+impl Meeting {
+    /// Begins a recording.
+    pub(crate) fn begin(wall_millis: u64, grant: GrantEntry, sink: &mut dyn Sink) -> Self {
+        let start = Entry::Started { wall_millis, sample_rate: RATE as u32, grant };
+        let mut this = Self {
+            journal: Journal::new(),
+            timeline: sink.open(journal::FILE, Class::Timeline),
+            untold: Vec::new(),
+            start: start.clone(),
+            tracks: BTreeMap::new(),
+            clock: SessionClock::default(),
+            waiting: HashMap::new(),
+            heard: BTreeMap::new(),
+            said: None,
+            last_voice: 0,
+            vouched: 0,
+            now: 0,
+        };
+        this.tell(start, sink);
+        this
+    }
+
+    /// Writes a line at the present.
+    pub(crate) fn tell(&mut self, entry: Entry, sink: &mut dyn Sink) {
+        let line = self.journal.line(self.now.max(0).unsigned_abs(), entry);
+        self.untold.extend(line);
+        // A line that is left out would break the chain.
+        if sink.append(self.timeline, self.untold.clone()) {
+            self.untold.clear();
+        }
+    }
+
+    /// The hash that vouches for the timeline so far.
+    pub(crate) fn head(&self) -> &str {
+        self.journal.head()
+    }
+
+    /// A packet came.
+    pub(crate) fn received(&mut self, packet: Packet<'_>) {
+        let key = match (packet.section, packet.source) {
+            (0, _) => Key::Mix,
+            (_, Some(source)) => Key::Speaker(source),
+            (_, None) => Key::Speaker(packet.ssrc),
+        };
+        let stream = StreamId { section: packet.section, ssrc: packet.ssrc };
+        let own = track_packet(&packet);
+        if own.is_voice {
+            self.last_voice = self.last_voice.max(packet.at);
+        }
+        if !self.waiting.contains_key(&stream) && self.clock.knows(stream, packet.time, packet.at) {
+            // A copy comes later than its packet would have, and says nothing of how fast packets are.
+            let position = match packet.sequence {
+                Some(_) => self.clock.arrived(stream, packet.time, packet.at),
+                None => self.clock.position(stream, packet.time),
+            };
+            let Some(position) = position else { return };
+            self.track(key).insert(position, own);
+        } else if packet.sequence.is_some() {
+            let waiting = Waiting { key, time: packet.time, at: packet.at, packet: own };
+            self.waiting.entry(stream).or_default().push(waiting);
+        }
+        let next = self.heard.get(&packet.section).and_then(|(_, _, next)| *next);
+        self.heard.insert(packet.section, (stream, key, next));
+    }
+
+    /// We sent a packet, on our own clock.
+    pub(crate) fn sent(&mut self, packet: Packet<'_>) {
+        let (first, at) = *self.said.get_or_insert((packet.time, packet.at));
+        let position = at + i64::from(packet.time.wrapping_sub(first).cast_signed());
+        self.track(Key::Bot).insert(position, track_packet(&packet));
+    }
+
+    /// What the jitter buffer of a section made of a tick.
+    pub(crate) fn heard(&mut self, section: usize, origin: FrameOrigin, time: Option<u32>) {
+        let Some(&(stream, key, next)) = self.heard.get(&section) else { return };
+        let known = time.and_then(|time| self.clock.position(stream, time));
+        let next = match origin {
+            FrameOrigin::Concealed => {
+                if let Some(position) = next {
+                    self.track(key).guessed(position);
+                }
+                next.map(|position| position + FRAME as i64)
+            }
+            FrameOrigin::Silence => None,
+            _ => known.map(|position| position + FRAME as i64),
+        };
+        self.heard.insert(section, (stream, key, next));
+    }
+
+    /// Writes what is due at `now`.
+    ///
+    /// # Errors
+    /// Never in practice: memory is written to.
+    pub(crate) fn tick(&mut self, now: i64, sink: &mut dyn Sink) -> io::Result<()> {
+        self.now = self.now.max(now);
+        self.place_waiting(now, LOOK);
+        let quiet = now - self.last_voice > QUIET;
+        if let Some(step) = self.clock.correct(now, quiet) {
+            self.tell(Entry::Clock { by: step.by, drift_ppm: step.drift_ppm }, sink);
+        }
+        let mut told = Vec::new();
+        for track in self.tracks.values_mut() {
+            told.extend(track.tick(now, sink)?);
+        }
+        told.into_iter().for_each(|entry| self.tell(entry, sink));
+        if now - self.vouched >= VOUCH {
+            self.vouched = now;
+            self.tracks.values().filter_map(Track::file_id).for_each(|file| sink.hash(file));
+        }
+        Ok(())
+    }
+
+    /// Ends all tracks at `now`, and says how many files that closes. [`stopped`](Self::stopped) follows, when they are.
+    pub(crate) fn finish(&mut self, now: i64, sink: &mut dyn Sink) -> io::Result<usize> {
+        self.now = self.now.max(now);
+        self.place_waiting(now, 0);
+        let mut told = Vec::new();
+        let mut closed = 0;
+        for track in self.tracks.values_mut() {
+            told.extend(track.finish(self.now, sink)?);
+            closed += usize::from(track.file_id().is_some());
+        }
+        told.into_iter().for_each(|entry| self.tell(entry, sink));
+        Ok(closed)
+    }
+
+    /// Writes the last line.
+    pub(crate) fn stopped(&mut self, sink: &mut dyn Sink) {
+        self.tell(Entry::Stopped { samples: self.now.max(0).unsigned_abs() }, sink);
+        sink.close(self.timeline);
+    }
+
+    /// A file is gone: its track goes on in another. A timeline begins again.
+    pub(crate) fn begin_again(&mut self, file: FileId, sink: &mut dyn Sink) {
+        if file == self.timeline {
+            (self.journal, self.timeline) = (Journal::new(), sink.open(journal::FILE, Class::Timeline));
+            self.untold.clear();
+            self.tell(self.start.clone(), sink);
+        }
+        let track = self.tracks.values_mut().find(|track| track.file_id() == Some(file));
+        if let Some(track) = track {
+            track.begin_again();
+        }
+    }
+
+    /// How many tracks there are.
+    pub(crate) fn tracks(&self) -> usize {
+        self.tracks.len()
+    }
+
+    fn track(&mut self, key: Key) -> &mut Track {
+        self.tracks.entry(key).or_insert_with(|| match key {
+            Key::Mix => Track::new("mix".to_owned(), None, Class::Mix),
+            Key::Bot => Track::new("bot".to_owned(), None, Class::Tracks),
+            Key::Speaker(source) => Track::new(format!("speaker-{source}"), Some(source), Class::Tracks),
+        })
+    }
+
+    /// Gives their places to the streams that were looked at for so long.
+    fn place_waiting(&mut self, now: i64, look: i64) {
+        let is_due = |waiting: &Vec<Waiting>| waiting.first().is_some_and(|first| now - first.at >= look);
+        let mut due: Vec<_> = self.waiting.extract_if(|_, waiting| is_due(waiting)).collect();
+        // Whoever was there first is where the others are measured from.
+        due.sort_by_key(|(stream, waiting)| (waiting.first().map(|first| first.at), stream.section));
+        for (stream, waiting) in due {
+            self.clock.place(stream, waiting.iter().map(|one| (one.time, one.at)));
+            for Waiting { key, time, at, packet } in waiting {
+                if let Some(position) = self.clock.arrived(stream, time, at) {
+                    self.track(key).insert(position, packet);
+                }
+            }
+        }
+    }
+}
+
+fn track_packet(packet: &Packet<'_>) -> TrackPacket {
+    let is_voice = !opus::is_pause(packet.payload) && packet.level.is_none_or(|level| level < NO_VOICE);
+    TrackPacket { payload: packet.payload.to_vec(), ssrc: packet.ssrc, sequence: packet.sequence, is_voice }
+}

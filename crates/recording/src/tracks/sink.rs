@@ -1,0 +1,20 @@
+//! Where what is to be written goes: a disk, or a test's memory.
+
+use crate::journal::Class;
+
+/// A file of a recording, by the order in which they were opened.
+pub(crate) type FileId = usize;
+
+/// Takes what is to be written, and never waits.
+pub(crate) trait Sink {
+    /// Begins a file.
+    fn open(&mut self, name: &str, class: Class) -> FileId;
+    /// Appends whole pages or lines; `false` when it cannot take them now, and they are the caller's still.
+    fn append(&mut self, file: FileId, bytes: Vec<u8>) -> bool;
+    /// Whether the disk does not take what was given before.
+    fn is_suspended(&self, file: FileId) -> bool;
+    /// Nothing follows.
+    fn close(&mut self, file: FileId);
+    /// Asks for the hash of what is written so far.
+    fn hash(&mut self, file: FileId);
+}

@@ -1,0 +1,165 @@
+//! A disk that refuses, in all its ways, when it is told to.
+
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, Mutex};
+
+use super::*;
+
+/// What is on the disk, and how it refuses.
+#[derive(Default)]
+struct State {
+    files: HashMap<String, Vec<u8>>,
+    /// Which files it refuses, and how.
+    refuses: Option<(&'static str, ErrorKind)>,
+    /// How much of a write is there although it failed.
+    torn: usize,
+    /// It takes this long for each write.
+    pause: Duration,
+}
+
+#[derive(Clone, Default)]
+struct Fake(Arc<Mutex<State>>);
+
+struct FakeFile {
+    name: String,
+    disk: Fake,
+}
+
+impl Disk for Fake {
+    fn create(&mut self, name: &str, first: &[u8]) -> io::Result<Box<dyn DiskFile>> {
+        self.0.lock().unwrap().files.insert(name.to_owned(), Vec::new());
+        let mut file = FakeFile { name: name.to_owned(), disk: self.clone() };
+        if let Err(error) = file.append(first) {
+            self.0.lock().unwrap().files.remove(name);
+            return Err(error);
+        }
+        Ok(Box::new(file))
+    }
+}
+
+impl DiskFile for FakeFile {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let pause = self.disk.0.lock().unwrap().pause;
+        std::thread::sleep(pause);
+        let mut state = self.disk.0.lock().unwrap();
+        let refused = state.refuses.filter(|(which, _)| self.name.contains(which)).map(|(_, kind)| kind);
+        let torn = state.torn.min(bytes.len());
+        let file = state.files.get_mut(&self.name).unwrap();
+        match refused {
+            Some(kind) => {
+                file.extend(&bytes[..torn]);
+                Err(kind.into())
+            }
+            None => {
+                file.extend(bytes);
+                Ok(())
+            }
+        }
+    }
+
+    fn truncate(&mut self, len: u64) -> io::Result<()> {
+        self.disk.0.lock().unwrap().files.get_mut(&self.name).unwrap().truncate(len as usize);
+        Ok(())
+    }
+
+    fn is_gone(&self) -> bool {
+        false
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Waits for the next event of what is recorded.
+fn next(writer: &mut Writer) -> (Vec<Class>, Option<String>) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < deadline {
+        for event in writer.events() {
+            if let DiskEvent::Without { classes, cause } = event {
+                return (classes, cause);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    panic!("nothing happened");
+}
+
+#[test]
+fn a_disk_that_refuses_a_track_costs_what_matters_less_too_and_comes_back_the_other_way_round() {
+    for kind in [
+        ErrorKind::StorageFull,
+        ErrorKind::QuotaExceeded,
+        ErrorKind::ReadOnlyFilesystem,
+        ErrorKind::FileTooLarge,
+    ] {
+        let disk = Fake::default();
+        let mut writer = Writer::start(Box::new(disk.clone())).unwrap();
+        let video = writer.open("video", Class::Video);
+        let mix = writer.open("mix", Class::Mix);
+        let track = writer.open("track", Class::Tracks);
+        for file in [video, mix, track] {
+            assert!(writer.append(file, b"one ".to_vec()));
+        }
+        disk.0.lock().unwrap().torn = 2;
+        disk.0.lock().unwrap().refuses = Some(("track", kind));
+        assert!(writer.append(track, b"two ".to_vec()));
+        let (without, cause) = next(&mut writer);
+        assert_eq!(without, [Class::Video, Class::Mix, Class::Tracks]);
+        assert!(cause.unwrap().starts_with("track: "));
+        assert!([video, mix, track].into_iter().all(|file| writer.is_suspended(file)));
+        disk.0.lock().unwrap().refuses = None;
+        for left in [&[Class::Video, Class::Mix][..], &[Class::Video], &[]] {
+            assert_eq!(next(&mut writer), (left.to_vec(), None));
+        }
+        assert!(writer.append(track, b"three".to_vec()));
+        writer.close(track);
+        let events = writer.finish(Duration::from_secs(10));
+        let state = disk.0.lock().unwrap();
+        assert_eq!(state.files["track"], b"one two three", "what was there in part was taken back");
+        let sha = crate::journal::hash(b"one two three");
+        assert!(events.iter().any(
+            |event| matches!(event, DiskEvent::Hash { sha256, bytes: 13, closed: true, .. } if *sha256 == sha)
+        ));
+    }
+}
+
+#[test]
+fn a_disk_that_refuses_the_mix_leaves_the_tracks_alone() {
+    let disk = Fake::default();
+    disk.0.lock().unwrap().refuses = Some(("mix", ErrorKind::StorageFull));
+    let mut writer = Writer::start(Box::new(disk.clone())).unwrap();
+    let mix = writer.open("mix", Class::Mix);
+    let track = writer.open("track", Class::Tracks);
+    writer.append(mix, b"lost".to_vec());
+    assert_eq!(next(&mut writer).0, [Class::Video, Class::Mix]);
+    assert!(!writer.is_suspended(track) && writer.append(track, b"kept".to_vec()));
+    writer.finish(Duration::from_secs(10));
+    assert_eq!(disk.0.lock().unwrap().files["track"], b"kept");
+    assert!(!disk.0.lock().unwrap().files.contains_key("mix"));
+}
+
+#[test]
+fn a_slow_disk_refuses_pictures_before_the_mix_and_the_mix_before_tracks_and_nobody_waits() {
+    let disk = Fake::default();
+    let mut writer = Writer::start(Box::new(disk.clone())).unwrap();
+    let video = writer.open("video", Class::Video);
+    let mix = writer.open("mix", Class::Mix);
+    let track = writer.open("track", Class::Tracks);
+    disk.0.lock().unwrap().pause = Duration::from_secs(1);
+    let taken = |writer: &mut Writer, file| {
+        let mut taken = 0;
+        while writer.append(file, vec![0; 1 << 20]) {
+            taken += 1;
+        }
+        taken
+    };
+    let asked = Instant::now();
+    let [of_video, of_mix, of_tracks] = [video, mix, track].map(|file| taken(&mut writer, file));
+    assert!(asked.elapsed() < Duration::from_secs(1), "the caller did not wait for the disk");
+    assert!((4..=5).contains(&of_video) && (4..=5).contains(&of_mix) && (4..=5).contains(&of_tracks));
+    assert_eq!(next(&mut writer).0, [Class::Video]);
+    // The test does not wait for a disk that slow.
+    disk.0.lock().unwrap().pause = Duration::ZERO;
+    writer.finish(Duration::from_secs(30));
+}
