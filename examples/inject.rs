@@ -52,7 +52,8 @@ async fn main() -> support::Outcome {
             emulator.far_end(call.id().as_str()).await.expect("an emulator has a far end in each call");
         far_end.has_heard(sound.duration()).await;
         if let Some(path) = arguments.far_end_out {
-            let mut recorder = WavRecorder::create(path, AudioFormat::Pcm16K)?;
+            let permission = RecordingGrant::i_have_permission("it is what this bot said itself");
+            let mut recorder = WavRecorder::create(path, AudioFormat::Pcm16K, &permission)?;
             for frame in far_end.heard().frames(AudioFormat::Pcm16K)? {
                 recorder.write(&frame)?;
             }

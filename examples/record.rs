@@ -71,7 +71,8 @@ fn record(
     path: PathBuf,
     length: Duration,
 ) -> Result<RecordingReport, offhook::recording::RecordingError> {
-    let mut recorder = WavRecorder::create(path, listener.format())?;
+    let permission = RecordingGrant::i_have_permission("who is called hears the announcement, or is made up");
+    let mut recorder = WavRecorder::create(path, listener.format(), &permission)?;
     while recorder.duration() < length {
         match listener.receive_blocking(Duration::from_secs(10)) {
             Ok(Some(frame)) => recorder.write(frame)?,

@@ -77,6 +77,7 @@ async fn record(
     arguments: &Arguments,
 ) -> Result<Vec<(MediaSourceId, RecordingReport)>, Box<dyn std::error::Error>> {
     let format = listener.format();
+    let permission = RecordingGrant::i_have_permission("nobody here is a person");
     let mut files = BTreeMap::<u32, WavRecorder>::new();
     let mut heard = 0;
     while f64::from(heard) < arguments.seconds * 50.0 {
@@ -88,7 +89,7 @@ async fn record(
                 Entry::Occupied(file) => file.into_mut(),
                 Entry::Vacant(place) => {
                     let path = arguments.out.join(format!("speaker-{source}.wav"));
-                    place.insert(WavRecorder::create(path, format)?)
+                    place.insert(WavRecorder::create(path, format, &permission)?)
                 }
             };
             let mut alone = AudioFrame::new(format, frame.capture_time(), speaker.samples())?;

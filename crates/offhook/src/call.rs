@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use offhook_media::{
     AudioPlayer, AudioSocket, MediaError, MediaEvents, MediaSession, MediaSessionCloser, MediaState,
-    SessionStats,
+    ScreenShareSocket, SessionStats, VideoSocket,
 };
 use offhook_signaling::model::{CallId, CallState};
 use offhook_signaling::{Call, CallEnded, CallsError};
@@ -79,6 +79,16 @@ impl BotCall {
         self.media.take_audio_socket()
     }
 
+    /// The video sockets, once: as many as [`MediaSessionSettings::video`](offhook_media::MediaSessionSettings::video) asked for.
+    pub fn take_video_sockets(&mut self) -> Vec<VideoSocket> {
+        self.media.take_video_sockets()
+    }
+
+    /// The socket of a shared screen, once.
+    pub fn take_screen_share_socket(&mut self) -> Option<ScreenShareSocket> {
+        self.media.take_screen_share_socket()
+    }
+
     /// The player, once: it speaks beside the audio socket, and stops at once when somebody interrupts.
     pub fn take_player(&mut self) -> Option<AudioPlayer> {
         self.media.take_player()
@@ -111,6 +121,10 @@ impl BotCall {
     /// The call as Graph sees it: state with its history, roster, events.
     pub fn signaling(&self) -> &Call {
         &self.call
+    }
+
+    pub(crate) fn media_mut(&mut self) -> &mut MediaSession {
+        &mut self.media
     }
 
     /// Counters of its media, and the latency of each stage.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use offhook_media::MediaError;
-use offhook_signaling::{CallEnded, CallsError, Fault};
+use offhook_signaling::{CallEnded, CallsError, Fault, OperationError};
 
 /// Why a bot could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +27,9 @@ pub enum BotError {
     /// The service created the call and gave no media blob to answer ours. The call was hung up.
     #[error("the service answered without a media blob; media cannot be negotiated")]
     NoMediaAnswer,
+    /// The service did not agree that the call is recorded, or that it no longer is.
+    #[error("the recording status was not taken: {0}")]
+    RecordingRefused(#[source] OperationError),
     /// The call ended before it was established.
     #[error(transparent)]
     Ended(Box<CallEnded>),
@@ -45,6 +48,7 @@ impl BotError {
                 _ => Fault::Environment,
             },
             Self::NoMediaAnswer => Fault::Service,
+            Self::RecordingRefused(error) => error.fault(),
             Self::Ended(ended) => ended.fault(),
         }
     }

@@ -40,6 +40,7 @@ mod emulated;
 mod error;
 mod metrics;
 pub mod prelude;
+mod recorded;
 mod report;
 
 pub use bot::{Bot, BotBuilder};

@@ -23,6 +23,7 @@ enum Command {
     #[cfg(feature = "emulator")]
     Emulator(command::emulator::Arguments),
     Record(command::record::Arguments),
+    Recording(command::recording::Arguments),
     Play(command::play::Arguments),
     Echo(command::echo::Arguments),
     Bench(command::bench::Arguments),
@@ -38,6 +39,7 @@ async fn main() -> std::process::ExitCode {
         #[cfg(feature = "emulator")]
         Command::Emulator(arguments) => command::emulator::run(arguments).await,
         Command::Record(arguments) => command::record::run(arguments).await,
+        Command::Recording(arguments) => command::recording::run(&arguments),
         Command::Play(arguments) => command::play::run(arguments).await,
         Command::Echo(arguments) => command::echo::run(arguments).await,
         Command::Bench(arguments) => command::bench::run(arguments).await,

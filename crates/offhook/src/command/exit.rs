@@ -17,9 +17,14 @@ fn number_of(error: &(dyn Error + 'static)) -> u8 {
         error.fault()
     } else if let Some(error) = error.downcast_ref::<CallsError>() {
         error.fault()
+    } else if let Some(error) = error.downcast_ref::<RecordingError>() {
+        match error.fault() {
+            offhook::recording::Fault::Caller => Fault::Caller,
+            _ => Fault::Environment,
+        }
     } else if let Some(error) = error.downcast_ref::<LeftEarly>() {
         error.fault()
-    } else if error.is::<RecordingError>() || error.is::<std::io::Error>() {
+    } else if error.is::<std::io::Error>() {
         Fault::Environment
     } else {
         Fault::Caller

@@ -11,6 +11,7 @@ pub(crate) mod permissions;
 mod place;
 pub(crate) mod play;
 pub(crate) mod record;
+pub(crate) mod recording;
 mod stop;
 mod visit;
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::Args;
 use offhook::media::AudioSocketReceiver;
 use offhook::prelude::*;
-use offhook::recording::{RecordingError, RecordingReport};
+use offhook::recording::{RecordingAuthority as _, RecordingError, RecordingReport, TrackEvent};
 
 use super::EXIT_CODES;
 use super::place::Place;
@@ -19,25 +19,39 @@ use super::visit::{self, Outcome, Until, Work};
 /// How often a recording looks whether it is to end.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Record a call into a WAV file.
+/// Record a call: into a WAV file, or with --tracks a file for each speaker.
 ///
-/// Ends with the call, with --seconds, or with Ctrl-C; whatever was heard by then is in the file, and its path on standard
-/// output. A kill of the process costs the last half second at the most. Whether everybody in the call agrees to be recorded is
-/// yours to see to.
+/// Ends with the call, with --seconds, or with Ctrl-C; whatever was heard by then is kept, and its path on standard
+/// output. A kill of the process costs the last half second at the most, with --tracks the last second.
+///
+/// Before anything is written, the service is told that the call is recorded, and has to agree. It agrees in calls under a
+/// recording policy only; in others, --i-have-permission says that you see to it yourself. What `offhook recording` does with
+/// tracks: verify, finalize, mix, show.
 #[derive(Args)]
 #[command(after_help = format!("Examples:
 
-    offhook record --graph http://127.0.0.1:9440 --user ada --seconds 5
-    offhook record --graph http://127.0.0.1:9440 --meeting 1234567890 --passcode psw123 --out meetings
+    offhook record --graph http://127.0.0.1:9440 --user ada --seconds 5 --i-have-permission
+    offhook record --graph http://127.0.0.1:9440 --meeting 1234567890 --passcode psw123 --tracks --i-have-permission
+    offhook record --answer --tracks --out compliance
 
 {EXIT_CODES}"))]
 pub(crate) struct Arguments {
-    /// Directory for the recordings: call-ID.wav each.
+    /// Directory for the recordings: call-ID.wav each, or with --tracks a directory call-ID.
     #[arg(long, value_name = "DIR", default_value = "recordings")]
     out: PathBuf,
     /// How long [default: until the call is over].
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     seconds: Option<Duration>,
+    /// Record each speaker into a track of their own, as they came (Ogg Opus), with a timeline.
+    #[arg(long)]
+    tracks: bool,
+    /// How many speakers can have a track at the same time, up to 10.
+    #[arg(long, value_name = "COUNT", default_value_t = 4, requires = "tracks",
+        value_parser = clap::value_parser!(u8).range(0..=10))]
+    speakers: u8,
+    /// Everybody in the call agrees to be recorded, or you may record for another reason: do not ask the service.
+    #[arg(long)]
+    i_have_permission: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -48,26 +62,61 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    visit::run(&arguments.place, Record { out: arguments.out, length: arguments.seconds }).await
+    let Arguments { out, seconds: length, tracks, speakers, i_have_permission, place } = arguments;
+    let tracks = tracks.then_some(speakers);
+    visit::run(&place, Record { out, length, tracks, i_have_permission }).await
 }
 
 struct Record {
     out: PathBuf,
     length: Option<Duration>,
+    /// How many speakers can have a track; `None` for a WAV file.
+    tracks: Option<u8>,
+    i_have_permission: bool,
 }
 
 impl Work for Record {
     fn media(&self) -> MediaSessionSettings {
-        MediaSessionSettings::default()
+        let Some(speakers) = self.tracks else { return MediaSessionSettings::default() };
+        MediaSessionSettings::default().audio(AudioSocketSettings::default().unmixed(speakers)).tapped(true)
     }
 
-    async fn work(&self, call: &mut BotCall, mut until: Until) -> Outcome<CallReport> {
+    async fn work(&self, call: &mut BotCall, until: Until) -> Outcome<CallReport> {
+        let grant = if self.i_have_permission {
+            RecordingGrant::i_have_permission("offhook record --i-have-permission")
+        } else {
+            call.may_record().await.map_err(|source| NotAgreed { source })?
+        };
+        if self.tracks.is_some() {
+            return self.record_tracks(call, until, grant).await;
+        }
+        self.record_wav(call, until, grant).await
+    }
+}
+
+/// Why nothing is recorded.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the service does not agree to a recording; in a call without a recording policy, --i-have-permission is needed: {source}"
+)]
+struct NotAgreed {
+    source: BotError,
+}
+
+impl Record {
+    async fn record_wav(
+        &self,
+        call: &mut BotCall,
+        mut until: Until,
+        grant: RecordingGrant,
+    ) -> Outcome<CallReport> {
         let (listener, _speaker) = call.take_audio_socket().expect("nobody has taken it yet").split();
-        let path = self.out.join(file_name(call.id().as_str()));
+        let path = self.out.join(format!("{}.wav", safe_name(call.id().as_str())));
         let over = Arc::new(AtomicBool::new(false));
         let (length, is_over) = (self.length, Arc::clone(&over));
         // The disk may be slow, so it gets a thread of its own.
-        let mut recording = tokio::task::spawn_blocking(move || record(listener, &path, length, &is_over));
+        let mut recording =
+            tokio::task::spawn_blocking(move || record(listener, &path, &grant, length, &is_over));
         let recorded = tokio::select! {
             recorded = &mut recording => recorded,
             _ = until.then() => {
@@ -76,8 +125,49 @@ impl Work for Record {
             }
         };
         let recording = recorded??;
+        if !self.i_have_permission {
+            tell_end(call).await;
+        }
         println!("{}", recording.path.display());
         Ok(call.report().with_recording(&recording))
+    }
+
+    async fn record_tracks(
+        &self,
+        call: &mut BotCall,
+        mut until: Until,
+        grant: RecordingGrant,
+    ) -> Outcome<CallReport> {
+        let directory = self.out.join(safe_name(call.id().as_str()));
+        let recorder = call.record_tracks(grant, &directory, |event| match event {
+            TrackEvent::Degraded { without, cause } => eprintln!("offhook: without {without:?}: {cause}"),
+            TrackEvent::Resumed { without } if without.is_empty() => {
+                eprintln!("offhook: all is recorded again")
+            }
+            TrackEvent::Resumed { without } => eprintln!("offhook: still without {without:?}"),
+            _ => eprintln!("offhook: a file of the recording was taken away; a new one is written"),
+        })?;
+        println!("{}", directory.display());
+        // Nobody listens here: what is recorded is tapped.
+        drop(call.take_audio_socket());
+        let length = self.length.unwrap_or(Duration::MAX);
+        tokio::select! {
+            () = tokio::time::sleep(length) => {}
+            _ = until.then() => {}
+        }
+        let (report, spent) = tokio::task::spawn_blocking(|| recorder.stop()).await??;
+        if let Err(error) = spent.give_back(call).await {
+            tracing::debug!(%error, "the service was not told that the recording is over");
+        }
+        eprintln!("{} tracks; the hash that vouches for them is {}", report.tracks, report.head);
+        Ok(call.report().with_file(report.directory, report.duration))
+    }
+}
+
+/// Tells the service that nothing is recorded any more. A call that is over needs no telling.
+async fn tell_end(call: &BotCall) {
+    if let Err(error) = call.recording_ended().await {
+        tracing::debug!(%error, "the service was not told that the recording is over");
     }
 }
 
@@ -85,10 +175,11 @@ impl Work for Record {
 fn record(
     mut listener: AudioSocketReceiver,
     path: &Path,
+    grant: &RecordingGrant,
     length: Option<Duration>,
     over: &AtomicBool,
 ) -> Result<RecordingReport, RecordingError> {
-    let mut recorder = WavRecorder::create(path, listener.format())?;
+    let mut recorder = WavRecorder::create(path, listener.format(), grant)?;
     let mut progress = Progress::new();
     while length.is_none_or(|length| recorder.duration() < length) && !over.load(Ordering::Relaxed) {
         match listener.receive_blocking(LOOK_EVERY) {
@@ -132,10 +223,10 @@ impl Progress {
     }
 }
 
-/// A call's id as a file name: nothing in it leads out of the directory.
-fn file_name(call: &str) -> String {
+/// A call's id as the name of a file: nothing in it leads out of the directory.
+fn safe_name(call: &str) -> String {
     let safe = |letter: char| if letter.is_ascii_alphanumeric() || letter == '-' { letter } else { '_' };
-    format!("call-{}.wav", call.chars().map(safe).take(120).collect::<String>())
+    format!("call-{}", call.chars().map(safe).take(120).collect::<String>())
 }
 
 #[cfg(test)]
@@ -144,8 +235,8 @@ mod tests {
 
     #[test]
     fn no_call_id_leads_out_of_the_directory() {
-        assert_eq!(file_name("57dab8b1-894c"), "call-57dab8b1-894c.wav");
-        assert_eq!(file_name("../../etc/passwd"), "call-______etc_passwd.wav");
+        assert_eq!(safe_name("57dab8b1-894c"), "call-57dab8b1-894c");
+        assert_eq!(safe_name("../../etc/passwd"), "call-______etc_passwd");
     }
 
     #[test]

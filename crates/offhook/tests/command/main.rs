@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod running;
+mod tracks;
 
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ async fn a_recording_is_as_long_as_asked_and_its_path_is_on_standard_output() {
     let emulator = emulator().await;
     let out = tempfile::tempdir().unwrap();
     let out = out.path().to_str().unwrap();
-    let record = ["record", "--user", "ada", "--seconds", "1.5", "--out", out];
+    let record = ["record", "--i-have-permission", "--user", "ada", "--seconds", "1.5", "--out", out];
     let Done { code, stdout, stderr } = offhook(&emulator, &record).end().await;
     assert_eq!(code, Some(0), "{stderr}");
     let file = std::fs::File::open(stdout.trim_end()).unwrap();
@@ -80,7 +81,7 @@ async fn an_interrupted_recording_keeps_what_was_heard() {
     let emulator = emulator().await;
     let out = tempfile::tempdir().unwrap();
     let (join_id, passcode) = MEETING;
-    let record = ["record", "--meeting", join_id, "--passcode", passcode, "--out"];
+    let record = ["record", "--i-have-permission", "--meeting", join_id, "--passcode", passcode, "--out"];
     let record = [&record[..], &[out.path().to_str().unwrap()]].concat();
     let mut recording = offhook(&emulator, &record);
     recording.says("established: ").await;
@@ -130,7 +131,7 @@ async fn each_line_of_a_json_log_is_an_object() {
 
 #[tokio::test]
 async fn every_verb_shows_an_example_and_every_shell_completes_it() {
-    let verbs = ["emulator", "record", "play", "echo", "bench", "permissions", "completions"];
+    let verbs = ["emulator", "record", "recording", "play", "echo", "bench", "permissions", "completions"];
     for verb in verbs {
         let Done { code, stdout, .. } = Running::start(&[verb, "--help"]).end().await;
         assert_eq!(code, Some(0));

@@ -86,6 +86,11 @@ impl Running {
         assert!(sent.success());
     }
 
+    /// Kills it: it can do nothing more.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
     /// Waits until it has ended.
     pub(crate) async fn end(mut self) -> Done {
         let (mut stdout, mut stderr) = self.read;

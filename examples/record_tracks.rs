@@ -1,0 +1,73 @@
+//! Joins a meeting and records it: a track for each speaker, aligned to a sample, and a timeline; then checks, mixes and draws it.
+//!
+//! ```sh
+//! cargo run --example record_tracks -- --out recordings/meeting --seconds 6
+//! ```
+//!
+//! With no account, two people speak at the same time in the embedded emulator: `OUT` has a file of each, the mix, `timeline.jsonl`,
+//! `mixdown.opus` and `timeline.svg`. Kill it while it records: `offhook recording finalize OUT` closes what is there.
+
+mod support;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Parser;
+use offhook::emulator::{AfterSpeech, Clip, FarEndScript};
+use offhook::media::MediaSourceId;
+use offhook::prelude::*;
+use offhook::recording::folder::{self, Picture};
+use offhook::signaling::model::JoinMeetingIdMeetingInfo;
+
+/// Record the speakers of a meeting into tracks on one timeline.
+#[derive(Parser)]
+struct Arguments {
+    /// Directory for the recording; it must not hold one
+    #[arg(long, default_value = "recordings/meeting")]
+    out: PathBuf,
+    /// How long
+    #[arg(long, default_value_t = 6.0)]
+    seconds: f64,
+    /// Join id of the meeting, from its invitation
+    #[arg(long, default_value = support::MEETING.0)]
+    join_id: String,
+    /// Its passcode
+    #[arg(long, default_value = support::MEETING.1)]
+    passcode: String,
+    #[command(flatten)]
+    place: support::Place,
+}
+
+#[tokio::main]
+async fn main() -> support::Outcome {
+    let arguments = Arguments::parse();
+    let announcement = Clip::from_wav(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/announcement.wav"))?;
+    let script = FarEndScript::new().say(Clip::speech().into()).then(AfterSpeech::Repeat);
+    let (bot, emulator) = arguments.place.open(script.speaker(MediaSourceId(500), announcement)).await?;
+
+    let tenant = emulator.as_ref().map_or(arguments.place.tenant.as_str(), Emulator::tenant_id);
+    let meeting = JoinMeetingIdMeetingInfo::with_passcode(&arguments.join_id, arguments.passcode.as_str());
+    let audio = AudioSocketSettings::default().unmixed(4);
+    // What is tapped is recorded as it came, and the call notices nothing of it.
+    let media = MediaSessionSettings::default().audio(audio).tapped(true);
+    let mut call = bot.call(NewCall::join_meeting(meeting, tenant), &media).await?;
+    call.established().await?;
+
+    // Under a recording policy it is `call.may_record().await?`, by which the service agrees.
+    let grant = RecordingGrant::i_have_permission("nobody in the emulator is a person");
+    let recorder = call.record_tracks(grant, &arguments.out, |event| println!("{event:?}"))?;
+    println!("established; recording {:.1} s", arguments.seconds);
+    tokio::time::sleep(Duration::try_from_secs_f64(arguments.seconds)?).await;
+    let (report, spent) = tokio::task::spawn_blocking(|| recorder.stop()).await??;
+    spent.give_back(&call).await?;
+    call.hang_up().await?;
+    println!("{}\n", call.ended().await);
+
+    let verified = folder::verify(&arguments.out)?;
+    let (seconds, problems) = (report.duration.as_secs_f64(), verified.problems.len());
+    println!("{} tracks of {seconds:.3} s, {problems} problems; head {}", report.tracks, report.head);
+    println!("all of it: {}", folder::mix(&arguments.out)?.path.display());
+    let picture = Picture::of(&arguments.out)?;
+    println!("drawn: {}\n\n{picture}", picture.write_svg()?.display());
+    Ok(())
+}
