@@ -40,7 +40,7 @@ async function open({ page: name, url, microphone, dark = false, width = 1280, h
   });
   const page = await context.newPage();
   page.on("pageerror", (error) => complaints.push(`${name}: ${error.message}`));
-  page.on("console", (message) => message.type() === "error" && complaints.push(`${name}: ${message.text()}`));
+  page.on("console", (message) => message.type() === "error" && complaints.push(`${name}: ${message.text()} ${message.location().url}`));
   pages.set(name, page);
   await page.goto(url);
   await page.waitForSelector("body[data-ready]");
@@ -63,6 +63,8 @@ const verbs = {
   /** Waits until so many more frames of a picture were shown. */
   watch: ({ page, at, frames }) => page.locator(at).first().evaluate(watch, { frames, limit: LIMIT }),
   media: ({ page }) => page.evaluate(media),
+  /** As when the machine has changed its network; waits until ICE has begun anew with the emulator, and a way is found. */
+  network: ({ page }) => page.evaluate(changeNetwork, { limit: LIMIT }),
   complaints: () => complaints.splice(0),
 };
 
@@ -101,6 +103,25 @@ function watch(video, { frames, limit }) {
     };
     video.requestVideoFrameCallback(next);
   });
+}
+
+async function changeNetwork({ limit }) {
+  const connection = window.connections.at(-1);
+  const credentials = () => connection.remoteDescription.sdp.match(/^a=ice-ufrag:.*$/m)[0];
+  const pair = async () => {
+    const stats = await connection.getStats();
+    const transport = [...stats.values()].find((stat) => stat.type === "transport");
+    return stats.get(transport?.selectedCandidatePairId);
+  };
+  const [before, old] = [credentials(), await pair()];
+  window.dispatchEvent(new Event("online"));
+  const end = performance.now() + limit;
+  while (performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const now = await pair();
+    if (credentials() !== before && now && now.id !== old.id && now.bytesReceived > 0) return;
+  }
+  throw new Error("ICE has not begun anew");
 }
 
 async function media() {

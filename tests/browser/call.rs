@@ -43,6 +43,8 @@ async fn a_person_calls_the_bot_and_sits_in_the_call_from_beginning_to_end() {
     driver.watch(page, ".tile.own video", 10).await;
     driver.see(page, "#roster .dominant", "").await;
     driver.shot(page, "3-echo").await;
+    driver.change_network(page).await;
+    driver.hear(page, 440.0).await;
 
     driver.click(page, "#pad [data-tone='5']").await;
     driver.press(page, "#").await;
@@ -86,6 +88,7 @@ async fn a_person_calls_the_bot_and_sits_in_the_call_from_beginning_to_end() {
     driver.click(page, "#tab-media").await;
     driver.see(page, "#media-facts", "connected").await;
     driver.see(page, "#chart-jitter header", "ms").await;
+    driver.see(page, "#videos", "Your camera").await;
     driver.shot(page, "6-media").await;
     driver.click(page, "#tab-timeline").await;
     driver.see(page, ".entry .title", "/whip").await;

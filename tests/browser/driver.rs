@@ -109,9 +109,15 @@ impl Driver {
         self.ask("hear", json!({"page": page.0, "hertz": hertz})).await;
     }
 
-    /// Waits until `frames` more of a picture were shown.
-    pub(crate) async fn watch(&mut self, page: Page, at: &str, frames: u32) {
-        self.ask("watch", json!({"page": page.0, "at": at, "frames": frames})).await;
+    /// Waits until `frames` more of a picture were shown; gives its width and height.
+    pub(crate) async fn watch(&mut self, page: Page, at: &str, frames: u32) -> (u64, u64) {
+        let seen = self.ask("watch", json!({"page": page.0, "at": at, "frames": frames})).await;
+        (seen["width"].as_u64().unwrap(), seen["height"].as_u64().unwrap())
+    }
+
+    /// Lets the page believe that its network has changed, and waits until it has found another way.
+    pub(crate) async fn change_network(&mut self, page: Page) {
+        self.ask("network", json!({"page": page.0})).await;
     }
 
     /// A screenshot under this name.

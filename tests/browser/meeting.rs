@@ -38,8 +38,11 @@ async fn two_browsers_three_far_ends_and_a_bot_meet_and_stay_through_loss() {
     let (mut listener, _speaker) = call.take_audio_socket().unwrap().split();
     let listening = tokio::spawn(async move { while listener.receive().await.is_ok() {} });
 
+    driver.click(ada, "#add-picture").await;
     driver.click(ada, "#add").await;
     driver.see(ben, "#roster", "Speaker").await;
+    driver.watch(ben, ".tile:has-text('Speaker') video", 10).await;
+    driver.click(ada, "#add-picture").await;
     driver.choose(ada, "#add-kind", "pattern").await;
     driver.click(ada, "#add").await;
     driver.see(ben, "#roster", "Pattern").await;
@@ -48,9 +51,14 @@ async fn two_browsers_three_far_ends_and_a_bot_meet_and_stay_through_loss() {
     driver.click(ada, "#add").await;
     driver.see(ben, "#incall-state", "connected with 5 others").await;
     driver.see(ada, "#incall-state", "connected with 5 others").await;
-    driver.watch(ben, ".tile:has-text('Pattern') video", 10).await;
+    let size = driver.watch(ben, ".tile:has-text('Pattern') video", 10).await;
+    assert_eq!(size, (640, 360));
     driver.shot(ada, "2-six").await;
     driver.shot(ben, "3-six").await;
+    driver.click(ben, "#tab-media").await;
+    driver.see(ben, "#videos tr:has-text('Pattern')", "640 x 360").await;
+    driver.shot(ben, "3-media").await;
+    driver.click(ben, "#tab-call").await;
 
     // The bot is told of everybody.
     let mut changes = call.signaling().changes();

@@ -11,4 +11,5 @@ mod rooms;
 mod speakers;
 mod support;
 mod tones;
+mod video;
 mod without_media;

@@ -10,6 +10,7 @@ mod sending;
 mod sessions;
 mod stages;
 mod streams;
+mod video;
 mod whole_path;
 
 use offhook_media::{AudioFormat, AudioFrame, Sound};

@@ -63,7 +63,8 @@ async fn a_recording_is_the_speech_that_was_said() {
     let mut audio = scene.call.take_audio_socket().unwrap();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("call.wav");
-    let mut recorder = WavRecorder::create(&path, FORMAT).unwrap();
+    let permission = RecordingGrant::i_have_permission("a test");
+    let mut recorder = WavRecorder::create(&path, FORMAT, &permission).unwrap();
     while recorder.duration() < LENGTH {
         let frame = audio.receive().await.unwrap();
         assert_eq!(frame.origin(), FrameOrigin::Media);

@@ -1,0 +1,85 @@
+//! Pictures over UDP, there and back.
+
+#[path = "../../crates/media/tests/support/clip.rs"]
+mod clip;
+
+use std::sync::Arc;
+use std::thread::Builder;
+use std::time::Duration;
+
+use clip::clip;
+use offhook_media::video::VideoCodec;
+use offhook_media::{MediaSessionSettings, VideoSocketSettings};
+
+use crate::counting::take_turn;
+use crate::whole_path::{Progress, Running, count, platform};
+
+/// Between two pictures. What was sent is kept for a second, and the warm-up has to be longer.
+const PACE: Duration = Duration::from_millis(15);
+
+/// How often a thread that sees nothing looks whether the call goes on.
+const LOOK: Duration = Duration::from_millis(100);
+
+#[test]
+fn pictures_that_are_shown_and_sent_back_allocate_nothing() {
+    let turn = take_turn();
+    for codec in [VideoCodec::H264, VideoCodec::Vp8] {
+        let (one, other) = (platform(), platform());
+        let video = VideoSocketSettings::default().codecs([codec]).receive_queue(3);
+        let settings = MediaSessionSettings::default().video(video);
+        let mut offering = one.create_session(&settings).unwrap();
+        let mut answering = other.answer_session(&settings, offering.blob()).unwrap();
+        offering.accept_answer(answering.blob()).unwrap();
+        let (mut sees, mut shows) = offering.take_video_sockets().remove(0).split();
+        let (mut hears, mut echoes) = answering.take_video_sockets().remove(0).split();
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        runtime.block_on(async {
+            offering.connected().await.unwrap();
+            answering.connected().await.unwrap();
+        });
+        let progress = Progress::of(2);
+        let running = || Running(Arc::clone(&progress));
+        let (showing, seeing, echoing) = (running(), running(), running());
+        let frames = clip(codec);
+        let thread = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            Builder::new().name(name.to_owned()).spawn(work).unwrap()
+        };
+        let shown = thread(
+            "app-shows",
+            Box::new(move || {
+                for frame in frames.iter().cycle().take_while(|_| showing.0.goes_on()) {
+                    // A worker that is late is waited for by the next one.
+                    let _ = shows.try_send(frame, one.now());
+                    std::thread::sleep(PACE);
+                }
+            }),
+        );
+        let seen = thread(
+            "app-sees",
+            Box::new(move || {
+                while seeing.0.goes_on() {
+                    if sees.receive_blocking(LOOK).unwrap().is_some() {
+                        seeing.0.hear(0);
+                    }
+                }
+            }),
+        );
+        let echo = thread(
+            "app-echoes",
+            Box::new(move || {
+                while echoing.0.goes_on() {
+                    let Some(frame) = hears.receive_blocking(LOOK).unwrap() else { continue };
+                    let _ = echoes.try_send(frame.data(), frame.last_arrival());
+                    echoing.0.hear(1);
+                }
+            }),
+        );
+        let counted = count(&turn, &progress, || {
+            let counters = [&offering, &answering].map(|session| session.stats().counters);
+            let sum = |of: fn(&offhook_media::SessionCounters) -> u64| counters.iter().map(of).sum();
+            (sum(|counters| counters.video_packets_sent), sum(|counters| counters.video_packets_received))
+        });
+        [shown, seen, echo].into_iter().for_each(|thread| thread.join().unwrap());
+        counted.assert_none_is_ours();
+    }
+}
