@@ -12,7 +12,7 @@ use tokio::runtime::Runtime;
 
 use crate::counting::take_turn;
 use crate::speech;
-use crate::whole_path::{PATIENCE, Progress, Running, connect, count, packets, platform};
+use crate::whole_path::{PATIENCE, Progress, Running, connect, count, packets, platform, reads_tap};
 
 const FORMAT: AudioFormat = AudioFormat::Pcm16K;
 
@@ -86,6 +86,7 @@ fn packets_that_are_passed_on_as_they_are_allocate_nothing() {
     let (mut listener, mut speaker) = offering.take_encoded_audio_socket().unwrap().split();
     let (mut hears, mut echoes) = answering.take_encoded_audio_socket().unwrap().split();
     let progress = Progress::of(2);
+    let taps = [&mut offering, &mut answering].map(|session| reads_tap(session, &progress));
     let running = || Running(Arc::clone(&progress));
     // Each on a runtime of its own thread, as a bot that forwards would have it.
     let thread = |name: &str, work: Box<dyn FnOnce() + Send>| {
@@ -135,6 +136,6 @@ fn packets_that_are_passed_on_as_they_are_allocate_nothing() {
     );
     let counted = count(&turn, &progress, || packets(&[&offering, &answering]));
     drop((offering, answering));
-    [says, heard, echo].into_iter().for_each(|thread| thread.join().unwrap());
+    [says, heard, echo].into_iter().chain(taps).for_each(|thread| thread.join().unwrap());
     counted.assert_none_is_ours();
 }

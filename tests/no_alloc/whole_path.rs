@@ -41,6 +41,7 @@ fn our_code_allocates_nothing_for_a_frame_on_its_way_over_the_wire() {
     let progress = Progress::of(2);
     let mut threads = on_threads(offering.take_audio_socket().unwrap(), &progress);
     threads.push(as_tasks(answering.take_audio_socket().unwrap(), &progress));
+    threads.extend([&mut offering, &mut answering].map(|session| reads_tap(session, &progress)));
 
     let counted = count(&turn, &progress, || packets(&[&offering, &answering]));
     threads.into_iter().for_each(|thread| thread.join().unwrap());
@@ -101,11 +102,29 @@ pub(crate) fn connect(
     peer: &MediaPlatform,
     audio: AudioSocketSettings,
 ) -> (MediaSession, MediaSession) {
-    let settings = MediaSessionSettings::default().audio(audio);
+    let settings = MediaSessionSettings::default().audio(audio).tapped(true);
     let mut offering = bot.create_session(&settings).unwrap();
     let answering = peer.answer_session(&settings, offering.blob()).unwrap();
     offering.accept_answer(answering.blob()).unwrap();
     (offering, answering)
+}
+
+/// Reads what a session taps, as a recorder does.
+pub(crate) fn reads_tap(session: &mut MediaSession, progress: &Arc<Progress>) -> JoinHandle<()> {
+    let mut tap = session.take_tap().unwrap();
+    let running = Running(Arc::clone(progress));
+    let read = move || {
+        let mut tapped = 0_u64;
+        while running.0.goes_on() {
+            while tap.read().is_some() {
+                tapped += 1;
+            }
+            // A tap has no doorbell: a media thread would have to press it.
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(tapped > FRAMES && tap.dropped() == 0, "{tapped} tapped, {} dropped", tap.dropped());
+    };
+    Builder::new().name("app-taps".to_owned()).spawn(read).unwrap()
 }
 
 /// Packets sent and received, of all together.

@@ -111,6 +111,11 @@ impl Writer {
         events
     }
 
+    /// What the disk does next, if it does within `patience`.
+    pub(crate) fn next_event(&mut self, patience: Duration) -> Option<DiskEvent> {
+        if self.slow.is_empty() { self.events.recv_timeout(patience).ok() } else { Some(self.slow.remove(0)) }
+    }
+
     /// Waits until all orders are done and the thread is over, at most so long; what it has still said. A disk that hangs is left
     /// alone.
     pub(crate) fn finish(&mut self, patience: Duration) -> Vec<DiskEvent> {

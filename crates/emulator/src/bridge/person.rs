@@ -91,7 +91,8 @@ impl Person {
         };
         let handler = Handler { reports: Reports { gathered, state: Arc::clone(&report) }, incoming };
         let (needs, mut needed) = unbounded_channel();
-        let registry = Registry::new().with(Slot::Custom(NEAREST_TO_APPLICATION), KeyFrameNeeds::new(needs));
+        let registry =
+            Registry::new().with(Slot::Custom(NEAREST_TO_APPLICATION), KeyFrameNeeds::told_to(needs));
         let mut engine = media_engine()?;
         understand_video(&mut engine, Repairs::AsTheyWere)?;
         let connection = connection(Arc::new(handler), engine, registry, PATIENCE).await?;

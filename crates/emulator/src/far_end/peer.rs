@@ -29,7 +29,7 @@ use super::script::{AfterSpeech, FarEndScript};
 use super::tones;
 use super::view::View;
 use super::voices::{FRAME, MOST_VOICES, Speech};
-use crate::bridge::{self, Inlet, KeyFrameNeeds, Outgoing, Path, Stage};
+use crate::bridge::{self, Inlet, Outgoing, Path, Stage};
 use crate::link::UdpRelay;
 
 /// How long a bot is waited for once it is missed: as long as the stack does by default.
@@ -144,7 +144,7 @@ impl Peer {
         let types = Types::default();
         if view.is_there() {
             understand_video(&mut engine, Repairs::InStreamsOfTheirOwn)?;
-            registry = repair::with_video(registry, KeyFrameNeeds::new(needs), &types);
+            registry = repair::with_video(registry, needs, &types);
         }
         let connection = connection(Arc::new(handler), engine, registry, PATIENCE).await?;
         let sdp = match &script.link {

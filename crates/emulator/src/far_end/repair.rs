@@ -1,16 +1,14 @@
 //! Packets that are sent once more in streams of their own (RTX, RFC 4588). The stack takes those that come apart only behind what asks
 //! for missing packets, which would ask for ever; and gives those that go the type of one codec, where a slot has several.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
-use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket, TwccSenderBuilder};
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
+use rtc::interceptor::{Packet, StreamInfo, TwccSenderBuilder};
+use tokio::sync::mpsc::UnboundedSender;
 use webrtc::peer_connection::{Registry, Slot};
 
-use crate::bridge::{KeyFrameNeeds, NEAREST_TO_APPLICATION};
+use crate::bridge::{KeyFrameNeeds, Look, NEAREST_TO_APPLICATION, Passing};
 
 /// Where the one stands that takes apart what comes: nearer to the wire than what asks for packets.
 const BEFORE_ASKING: usize = 6_500;
@@ -19,11 +17,12 @@ const BEFORE_ASKING: usize = 6_500;
 const BEHIND_SENDING: usize = 3_500;
 
 /// With all that video needs beside what is usual: packets are numbered across streams, so that the bot can tell how they arrive.
-pub(super) fn with_video(registry: Registry, needs: KeyFrameNeeds, types: &Types) -> Registry {
+/// `needs` is told of which source a key frame is needed.
+pub(super) fn with_video(registry: Registry, needs: UnboundedSender<u32>, types: &Types) -> Registry {
     registry
-        .with(Slot::Custom(NEAREST_TO_APPLICATION), needs)
-        .with(Slot::Custom(BEFORE_ASKING), Restore::default())
-        .with(Slot::Custom(BEHIND_SENDING), Mark { types: types.clone(), ..Mark::default() })
+        .with(Slot::Custom(NEAREST_TO_APPLICATION), KeyFrameNeeds::told_to(needs))
+        .with(Slot::Custom(BEFORE_ASKING), Passing::by(Restore::default()))
+        .with(Slot::Custom(BEHIND_SENDING), Passing::by(Mark { types: types.clone(), ..Mark::default() }))
         .with(Slot::TwccSender, TwccSenderBuilder::new().build())
 }
 
@@ -61,8 +60,6 @@ struct Repaired {
 struct Restore {
     /// By the sources of the repairing streams.
     streams: HashMap<u32, Repaired>,
-    read: VecDeque<TaggedPacket>,
-    written: VecDeque<TaggedPacket>,
 }
 
 impl Restore {
@@ -80,47 +77,21 @@ impl Restore {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Restore {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, mut packet: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtp(packet) = &mut packet.message.packet {
+impl Look for Restore {
+    fn comes(&mut self, packet: &mut Packet) {
+        if let Packet::Rtp(packet) = packet {
             self.restore(packet);
         }
-        self.read.push_back(packet);
-        Ok(())
     }
 
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.written.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.written.pop_front()
-    }
-}
-
-impl Interceptor for Restore {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-
-    fn bind_remote_stream(&mut self, stream: &StreamInfo) {
+    fn begins_to_come(&mut self, stream: &StreamInfo) {
         if let (Some(repairing), Some(repairing_type)) = (stream.ssrc_rtx, stream.payload_type_rtx) {
             let (ssrc, payload_type) = (stream.ssrc, stream.payload_type);
             self.streams.insert(repairing, Repaired { ssrc, payload_type, repairing_type });
         }
     }
 
-    fn unbind_remote_stream(&mut self, stream: &StreamInfo) {
+    fn ends_to_come(&mut self, stream: &StreamInfo) {
         if let Some(repairing) = stream.ssrc_rtx {
             self.streams.remove(&repairing);
         }
@@ -135,8 +106,6 @@ struct Mark {
     repaired: HashMap<u32, u32>,
     /// The payload types of the latest packets, by source.
     latest: HashMap<u32, u8>,
-    read: VecDeque<TaggedPacket>,
-    written: VecDeque<TaggedPacket>,
 }
 
 impl Mark {
@@ -151,43 +120,16 @@ impl Mark {
     }
 }
 
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Mark {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.read.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, mut packet: TaggedPacket) -> Result<(), Error> {
-        if let Packet::Rtp(packet) = &mut packet.message.packet {
+impl Look for Mark {
+    fn goes(&mut self, packet: &mut Packet) {
+        if let Packet::Rtp(packet) = packet {
             self.mark(packet);
         }
-        self.written.push_back(packet);
-        Ok(())
     }
 
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.written.pop_front()
-    }
-}
-
-impl Interceptor for Mark {
-    fn bind_local_stream(&mut self, stream: &StreamInfo) {
+    fn begins_to_go(&mut self, stream: &StreamInfo) {
         if let Some(repairing) = stream.ssrc_rtx {
             self.repaired.insert(repairing, stream.ssrc);
         }
     }
-
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
 }

@@ -2,6 +2,8 @@
 // Long because all of these stand on the two ends and the line between them.
 
 mod control;
+mod forged;
+mod speakers;
 mod video;
 
 use std::sync::LazyLock;
@@ -347,83 +349,6 @@ fn a_peer_that_is_there_is_looked_at_no_more_often_than_it_is_asked_for_its_cons
     assert!(line.events.iter().all(|events| !events.contains(&TransportEvent::Disconnected)));
 }
 
-/// A binding request in the peer's name, which claims the role of that end and is signed with something else (RFC 8445 sections
-/// 7.1.3 and 7.3.1.1).
-fn forged_role(ends: &[Connection; 2], end: usize) -> BytesMut {
-    let ufrags = [end, 1 - end].map(|end| ends[end].local_ufrag());
-    let (name, kind) = (ufrags.join(":"), if end == OFFERING { 0x802a_u16 } else { 0x8029 });
-    let mut attributes = [&[0, 6, 0, name.len() as u8], name.as_bytes()].concat();
-    attributes.resize(attributes.len().next_multiple_of(4), 0);
-    attributes
-        .extend([&kind.to_be_bytes()[..], &[0, 8], &[if end == OFFERING { 255 } else { 0 }; 8]].concat());
-    attributes.extend([&[0, 8, 0, 20][..], &[7; 20]].concat());
-    let head = [&[0, 1, 0, attributes.len() as u8, 0x21, 0x12, 0xa4, 0x42][..], &[7; 12]].concat();
-    BytesMut::from(&[head, attributes].concat()[..])
-}
-
-#[test]
-fn who_claims_a_role_in_the_peers_name_changes_nothing() {
-    let mut line = Line::new(0);
-    for _ in 0..300 {
-        for end in [OFFERING, ANSWERING] {
-            let forged = forged_role(&line.ends, end);
-            line.deliver(end, forged);
-        }
-        line.pass(Duration::from_millis(1));
-    }
-    assert_eq!(line.events, [[TransportEvent::Connected], [TransportEvent::Connected]]);
-    assert_eq!(line.refused, 600);
-}
-
-/// What anybody can send in the name of another: records of DTLS that nobody vouches for.
-fn forged_records() -> Vec<BytesMut> {
-    let record = |kind: u8, epoch: u8, number: u8, body: &[u8]| {
-        let head = [kind, 254, 253, 0, epoch, 0, 0, 0, 0, 1, number, 0, body.len() as u8];
-        BytesMut::from(&[&head[..], body].concat()[..])
-    };
-    let alerts = [[1, 0], [2, 0], [2, 40], [2, 80], [1, 90]];
-    let alerts = alerts.iter().flat_map(|body| [0, 1, 2].map(|epoch| record(21, epoch, body[1], body)));
-    let garbage = [
-        (20, 0, &[2, 2][..]),
-        (20, 0, &[]),
-        (21, 0, &[9]),
-        (22, 0, &[9; 30]),
-        (23, 0, &[1; 5]),
-        (63, 0, &[]),
-    ];
-    alerts.chain(garbage.map(|(kind, epoch, body)| record(kind, epoch, 9, body))).collect()
-}
-
-#[test]
-fn what_is_forged_in_the_peers_name_ends_no_session_and_is_answered_by_nothing() {
-    let mut line = Line::new(0);
-    // From before there is a way, through the handshake, to where media flows. What is encrypted is let by until the keys are
-    // there, and not for ever: so the whole of it comes in one part of them.
-    for millisecond in 0..300 {
-        for forged in forged_records().into_iter().filter(|forged| millisecond % 30 == 0 || forged[4] == 0) {
-            line.deliver(OFFERING, forged.clone());
-            line.deliver(ANSWERING, forged);
-        }
-        line.pass(Duration::from_millis(1));
-    }
-    assert_eq!(line.events, [[TransportEvent::Connected], [TransportEvent::Connected]]);
-    let carried = line.carried;
-    for forged in forged_records() {
-        line.deliver(OFFERING, forged.clone());
-        line.deliver(ANSWERING, forged);
-    }
-    line.carry();
-    assert_eq!(line.carried, carried, "an answer would be the alert that ends it");
-    for (end, number) in [(OFFERING, 0), (ANSWERING, 0)] {
-        line.say(end, packet(number)).unwrap();
-        line.carry();
-        assert_eq!(line.heard[1 - end].len(), 1);
-    }
-    line.ends[OFFERING].close().unwrap();
-    line.carry();
-    assert_eq!(line.events[ANSWERING].last(), Some(&TransportEvent::Closed), "the genuine one is heard");
-}
-
 #[test]
 fn who_leaves_says_goodbye_and_nothing_follows() {
     for leaving in [OFFERING, ANSWERING] {
@@ -476,92 +401,6 @@ fn a_packet_is_heard_once_however_often_it_comes() {
     }
     assert_eq!((line.heard[ANSWERING].len(), line.refused), (1, 2));
     assert!(line.say(OFFERING, packet(0)).is_err(), "one key stream serves one packet");
-}
-
-/// An RTP packet of the answering end from a source of its own.
-fn from_source(line: &mut Line, ssrc: u32, number: u16, payload_type: u8, mid: Option<&str>) -> BytesMut {
-    let header = NewHeader {
-        marker: false,
-        payload_type,
-        sequence_number: number,
-        timestamp: 0,
-        ssrc,
-        level: None,
-        transport_number: None,
-        contributing: &[],
-    };
-    line.ends[ANSWERING].media.seal_for_test(header, mid, &[7; 20])
-}
-
-#[test]
-fn speakers_on_streams_of_their_own_are_told_apart_by_name_by_source_and_by_habit() {
-    let announce = |answer: String| {
-        let (head, tail) = answer.split_once("a=mid:0.2\r\n").unwrap();
-        format!("{head}a=mid:0.2\r\na=ssrc:222 cname:x\r\n{}", tail.replacen("a=inactive", "a=sendonly", 1))
-    };
-    let mut line = Line::with(3, |offer| offer, announce).unwrap();
-    line.pass(Duration::from_millis(200));
-    for (ssrc, mid, section) in [
-        (111, Some("0.1"), 1),
-        (222, None, 2),
-        (333, Some("0.3"), 3),
-        (333, None, 3),
-        (111, Some("0.2"), 2),
-        (444, None, 0),
-        (444, Some("9.9"), 0),
-    ] {
-        let number = line.heard[OFFERING].len() as u16;
-        let datagram = from_source(&mut line, ssrc, number, 111, mid);
-        line.deliver(OFFERING, datagram);
-        let heard = line.heard[OFFERING].last().unwrap();
-        assert_eq!((heard.ssrc, heard.section), (Ssrc(ssrc), section), "{mid:?}");
-    }
-    let unknown = from_source(&mut line, 111, 99, 100, None);
-    line.deliver(OFFERING, unknown);
-    assert_eq!(line.refused, 1, "of a type that was not agreed on");
-}
-
-#[test]
-fn an_offer_of_speakers_streams_is_answered_with_none_where_there_are_none() {
-    let line = Line::connected(4);
-    assert_eq!(line.ends[OFFERING].sections, AudioSections { socket: 0, unmixed: 4 });
-    assert_eq!(AudioSections { socket: 7, unmixed: 2 }.mids().collect::<Vec<_>>(), ["7", "7.1", "7.2"]);
-}
-
-#[test]
-fn speakers_that_an_answer_sends_are_heard_each_on_its_section_under_its_name() {
-    // More than were asked for.
-    let mut line = Line::sending(2, 4);
-    line.pass(Duration::from_millis(200));
-    assert_eq!(line.ends.each_ref().map(Connection::speakers_sent), [0, 2]);
-    let speaker = |source| ActiveSpeaker { source: MediaSourceId(source), level: None };
-    for (section, speakers) in
-        [(0, &[speaker(31), speaker(32)][..]), (1, &[speaker(31)]), (2, &[speaker(32)]), (1, &[])]
-    {
-        let number = line.heard[OFFERING].len() as u16;
-        line.say(ANSWERING, OutgoingAudio { section, speakers, ..packet(number) }).unwrap();
-        line.carry();
-        let heard = line.heard[OFFERING].last().unwrap();
-        assert_eq!((heard.section, &heard.speakers[..]), (section, speakers));
-        let ssrc = line.ends[ANSWERING].media.source(section).unwrap();
-        assert_eq!(heard.ssrc, Ssrc(ssrc), "each section has a source of its own");
-    }
-    assert!(line.say(ANSWERING, OutgoingAudio { section: 3, ..packet(9) }).is_err(), "nobody asked");
-    assert!(line.say(OFFERING, OutgoingAudio { section: 1, ..packet(9) }).is_err(), "it only hears");
-    // The reports of the three streams are read, and about each of them comes one.
-    line.pass(Duration::from_secs(3));
-    assert_eq!(line.refused, 0);
-    assert!(line.events[ANSWERING].iter().any(|event| matches!(event, TransportEvent::Report(_))));
-}
-
-#[test]
-fn who_hears_no_more_speakers_than_the_first_is_sent_the_first() {
-    let declines = |offer: String| {
-        let (head, tail) = offer.split_once("a=mid:0.2\r\n").unwrap();
-        format!("{head}a=mid:0.2\r\n{}", tail.replacen("a=recvonly", "a=inactive", 1))
-    };
-    let line = Line::between((3, 3), declines, |answer| answer).unwrap();
-    assert_eq!(line.ends[ANSWERING].speakers_sent(), 1);
 }
 
 proptest! {
