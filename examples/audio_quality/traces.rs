@@ -20,23 +20,24 @@ const fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-/// All that are made here, over `length`.
-pub(crate) fn built_in(length: Duration) -> Vec<NamedTrace> {
+/// All that are made here, over `length`. The receiver's constants were chosen on those of `draw` 0; any other draw is of the same
+/// paths, and has fates that nothing was chosen on.
+pub(crate) fn built_in(length: Duration, draw: u32) -> Vec<NamedTrace> {
     let packets = length.as_millis() as usize / PACKET.as_millis() as usize;
     // What happens now and then happens over the whole length: at each of these times.
     let times = |first: u64, every: u64| {
         (0..).map(move |n| Duration::from_secs(first + every * n)).take_while(move |at| *at < length)
     };
-    let steps = times(15, 60).fold(Link::seeded(41), |link, at| {
+    let link = |seed: u64| Link::seeded(seed + 1000 * u64::from(draw));
+    let steps = times(15, 60).fold(link(41), |link, at| {
         link.delay_from(at, DELAY + millis(100)).delay_from(at + Duration::from_secs(30), DELAY)
     });
-    let outages =
-        times(5, 30).fold(Link::seeded(43), |link, at| link.outage(at..at + Duration::from_secs(2)));
-    let random = |seed, share| Link::seeded(seed).loss(Loss::random(share));
-    let bursty = |seed, share| Link::seeded(seed).loss(Loss::bursty(share, 3.0));
-    let jitter = |seed, mean| Link::seeded(seed).jitter(Jitter::mean(millis(mean)));
+    let outages = times(5, 30).fold(link(43), |link, at| link.outage(at..at + Duration::from_secs(2)));
+    let random = |seed, share| link(seed).loss(Loss::random(share));
+    let bursty = |seed, share| link(seed).loss(Loss::bursty(share, 3.0));
+    let jitter = |seed, mean| link(seed).jitter(Jitter::mean(millis(mean)));
     let links = [
-        ("clean", Link::seeded(1)),
+        ("clean", link(1)),
         ("loss_1", random(11, 0.01)),
         ("loss_5", random(12, 0.05)),
         ("loss_10", random(13, 0.1)),
@@ -48,7 +49,7 @@ pub(crate) fn built_in(length: Duration) -> Vec<NamedTrace> {
         ("jitter_60", jitter(32, 60)),
         ("jitter_150", jitter(33, 150)),
         ("delay_step", steps),
-        ("drift_100ppm", Link::seeded(42).sender_drift_ppm(100.0)),
+        ("drift_100ppm", link(42).sender_drift_ppm(100.0)),
         ("outage_2s", outages),
         ("mixed", bursty(51, 0.05).jitter(Jitter::mean(millis(40)))),
     ];
