@@ -285,6 +285,11 @@ impl Bridge {
         Ok(())
     }
 
+    /// Whether somebody is in a room, or waits to be let in.
+    pub(crate) fn is_in(&self, room: &str, member: &str) -> bool {
+        self.hall(room).is_ok_and(|hall| hall.kind(member).is_some())
+    }
+
     /// Lets a member leave: a person's connection closes, a bot's call ends as if it had been removed.
     pub(crate) fn remove(&self, room: &str, member: &str) -> Result<(), BridgeError> {
         let hall = self.hall(room)?;

@@ -84,12 +84,6 @@ async fn what_was_recorded_happens_to_another_bot_in_another_emulator() {
         assert!(response.status().is_success(), "{path}: {}", response.status());
         response
     };
-    // Nobody can be let into a call that is not established yet, when it happens again.
-    let state = async || {
-        let asked = bot.http.get(format!("{}/{call}", bot.calls_url())).bearer_auth(&bot.token);
-        asked.send().await.unwrap().json::<Value>().await.unwrap()["state"].clone()
-    };
-    while state().await != "established" {}
     post("/recording", json!({})).await;
     let members = format!("/rooms/{MEETING}/members");
     let added = post(&members, json!({"script": {"tone": 700}, "name": "Hum", "picture": true})).await;
@@ -117,6 +111,44 @@ async fn what_was_recorded_happens_to_another_bot_in_another_emulator() {
         let hum = room.members.iter().find(|member| member.name == "Hum");
         bot.and_then(|bot| bot.link).is_some_and(|link| link.loss == 0.25 && link.delay_ms == 30)
             && hum.is_some_and(|hum| hum.muted && hum.video)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_recorded_before_a_call_was_established_happens_to_another_bot() {
+    let bot = start().await;
+    bot.emulator.add_meeting(MEETING, Meeting::new(User::new("Ada", FarEndScript::new())).lobby(true));
+    let url = format!("{}/emulator", bot.emulator.graph_url());
+    let post = async |path: &str, body: Value| {
+        let response = bot.http.post(format!("{url}{path}")).json(&body).send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        response.json::<Value>().await.unwrap_or_default()["id"].as_str().unwrap_or_default().to_owned()
+    };
+    post("/recording", json!({})).await;
+    let (call, _session, mut listener) = join(&bot).await;
+    let members = format!("/rooms/{MEETING}/members");
+    // Both come while the bot waits in the lobby, and one has left again before it is let in.
+    let gone = post(&members, json!({"script": {"tone": 440}, "name": "Gone"})).await;
+    let hum = post(&members, json!({"script": {"tone": 700}, "name": "Hum"})).await;
+    let high = post(&members, json!({"script": {"tone": 1900}, "name": "High"})).await;
+    let left = bot.http.delete(format!("{url}{members}/{gone}")).send().await.unwrap();
+    assert_eq!(left.status(), 204);
+    post(&format!("{members}/{high}/mute"), json!({})).await;
+    post(&format!("/calls/{call}/participants/{}/admit", bot.emulator.client_id()), json!({})).await;
+    hears_tone(&mut listener, 700.0).await;
+    let text = bot.http.get(format!("{url}/recording")).send().await.unwrap().text().await.unwrap();
+
+    let scenario =
+        Scenario::from_toml(&text, "recorded.toml").unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert!(!text.contains(&gone), "{text}");
+    let emulator = Emulator::start_scenario(EmulatorSettings::default(), scenario).await.unwrap();
+    let again = Bot::in_emulator(emulator).await;
+    let (_call, _session, mut listener) = join(&again).await;
+    hears_tone(&mut listener, 700.0).await;
+    is_so(&again, MEETING, |room| {
+        let is = |id: &str, muted| room.members.iter().any(|member| member.id == id && member.muted == muted);
+        is(&hum, false) && is(&high, true)
     })
     .await;
 }
