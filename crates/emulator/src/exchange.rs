@@ -179,7 +179,7 @@ impl Exchange {
                         .queue(&self.courier, &post.call, &post.callback_uri, post.call_chain.as_str())
                         .send(*post),
                     Owed::MediaBegins(call) => begun.push(call),
-                    Owed::Comes(..) | Owed::Goes(..) => moved.push(owed),
+                    Owed::Comes(..) | Owed::Goes(..) | Owed::Mutes(..) => moved.push(owed),
                     Owed::MediaEnds(call) => {
                         // The queue's task delivers what is owed, and ends with this, its last handle.
                         inside.queues.remove(&call);

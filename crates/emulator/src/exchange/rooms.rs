@@ -54,6 +54,13 @@ impl Exchange {
                     self.bridge.depart(&room, &who);
                 }
             }
+            Owed::Mutes(call, who, muted) => {
+                let room = self.rooms_of_bots().get(call.as_str()).map(|(room, _)| room.clone());
+                if let Some(room) = room {
+                    // Who is in the roster only is muted there only.
+                    let _ = self.bridge.mute(&room, &who, muted);
+                }
+            }
             Owed::Post(_) | Owed::MediaBegins(_) | Owed::MediaEnds(_) => {}
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use offhook_emulator::{
     AfterSpeech, Clip, Emulator, EmulatorSettings, FarEndScript, Happening, Meeting, Scenario, User,
 };
+use offhook_media::blob::MediaBlob;
 use offhook_media::{AudioSocketReceiver, MediaSession};
 use serde_json::{Value, json};
 
@@ -70,6 +71,17 @@ async fn whoever_joins_or_is_invited_says_what_their_script_says_until_they_are_
     let invite = bot.http.post(format!("{participants}/invite")).bearer_auth(&bot.token).json(&invited);
     assert_eq!(invite.send().await.unwrap().status(), 200);
     hears_tone(&mut listener, 700.0).await;
+    // The bot mutes them, which is all that it may: nobody can be unmuted by somebody else.
+    let listed = bot.http.get(&participants).bearer_auth(&bot.token).send().await.unwrap();
+    let listed: Value = listed.json().await.unwrap();
+    let mut people = listed["value"].as_array().unwrap().iter();
+    let high = people.find(|person| person["info"]["identity"]["user"]["id"] == "high").unwrap();
+    let high = high["id"].as_str().unwrap();
+    let mute = bot.http.post(format!("{participants}/{high}/mute")).bearer_auth(&bot.token).json(&json!({}));
+    assert_eq!(mute.send().await.unwrap().status(), 200);
+    assert!(share_of_tone(&hears_now(&mut listener).await, 700.0) < 0.02, "whoever has muted them");
+    let people = roster(&mut bot, |roster| named(roster, "High").is_some_and(|high| high["isMuted"] == true));
+    people.await;
     bot.emulator.happen(&call, Happening::Leave("high".to_owned())).await.unwrap();
     assert!(share_of_tone(&hears_now(&mut listener).await, 700.0) < 0.02);
 }
@@ -118,7 +130,6 @@ async fn what_was_recorded_happens_to_another_bot_in_another_emulator() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_recorded_before_a_call_was_established_happens_to_another_bot() {
     let bot = start().await;
-    bot.emulator.add_meeting(MEETING, Meeting::new(User::new("Ada", FarEndScript::new())).lobby(true));
     let url = format!("{}/emulator", bot.emulator.graph_url());
     let post = async |path: &str, body: Value| {
         let response = bot.http.post(format!("{url}{path}")).json(&body).send().await.unwrap();
@@ -126,16 +137,20 @@ async fn what_was_recorded_before_a_call_was_established_happens_to_another_bot(
         response.json::<Value>().await.unwrap_or_default()["id"].as_str().unwrap_or_default().to_owned()
     };
     post("/recording", json!({})).await;
-    let (call, _session, mut listener) = join(&bot).await;
+    let mut session = bot.session();
+    let created = bot.post(joining(&bot, MEETING, &session.blob().to_string()).to_string()).await;
+    let call: Value = created.json().await.unwrap();
+    // Before its media can connect, three come, one of whom has left again when the call is established.
     let members = format!("/rooms/{MEETING}/members");
-    // Both come while the bot waits in the lobby, and one has left again before it is let in.
     let gone = post(&members, json!({"script": {"tone": 440}, "name": "Gone"})).await;
     let hum = post(&members, json!({"script": {"tone": 700}, "name": "Hum"})).await;
     let high = post(&members, json!({"script": {"tone": 1900}, "name": "High"})).await;
     let left = bot.http.delete(format!("{url}{members}/{gone}")).send().await.unwrap();
     assert_eq!(left.status(), 204);
     post(&format!("{members}/{high}/mute"), json!({})).await;
-    post(&format!("/calls/{call}/participants/{}/admit", bot.emulator.client_id()), json!({})).await;
+    let answer = MediaBlob::parse(call["mediaConfig"]["blob"].as_str().unwrap()).unwrap();
+    session.accept_answer(&answer).unwrap();
+    let (mut listener, _) = session.take_audio_socket().unwrap().split();
     hears_tone(&mut listener, 700.0).await;
     let text = bot.http.get(format!("{url}/recording")).send().await.unwrap().text().await.unwrap();
 

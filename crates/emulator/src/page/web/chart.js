@@ -32,6 +32,10 @@ export function chart({ id, title, hint, unit, series, least = 1 }) {
     const highest = scale(Math.max(...known, least));
     lines.forEach((line, at) => line.setAttribute("d", path(points[at], highest)));
     const latest = points.map((one) => one.findLast((point) => point != null)).map((point) => (point == null ? "none" : digits == null ? String(Number(point.toPrecision(3))) : point.toFixed(digits)));
+    if (known.length === 0) {
+      say(top, "no value yet");
+      return;
+    }
     say(top, `${latest.join(" and ")} ${unit}, scale to ${highest}`);
     picture.setAttribute("aria-label", `${title}: ${latest.join(" and ")} ${unit}`);
   }

@@ -8,7 +8,7 @@ const KEPT = 120;
 /** Members of a room that are drawn. */
 const DRAWN = 8;
 
-const SERIES = ["half are below (p50)", "99 % are below (p99)"];
+const SERIES = ["p50", "p99"];
 
 /** What a stage of the emulator is called here, and what it is. */
 const NAMES = {
@@ -20,14 +20,14 @@ const NAMES = {
 
 /** What the engine's stages are, by the names that its ledger has. */
 const ENGINE = {
-  jitter_buffer: "jitter buffer",
-  decode: "decode",
-  ring_in: "into the ring",
-  app_out: "until the bot takes it",
-  app_in: "until the tick takes it",
-  encode: "encode",
-  wire_out: "to the kernel",
-  tick_lateness: "tick lateness",
+  jitter_buffer: "received: held against jitter",
+  decode: "received: decoded or concealed",
+  ring_in: "received: into the ring",
+  app_out: "received: until the bot takes it",
+  app_in: "sent: until the tick takes it",
+  encode: "sent: coded",
+  wire_out: "sent: encrypted, to the kernel",
+  tick_lateness: "how late ticks begin",
 };
 
 /** Charts by their ids, with their points. */

@@ -1,8 +1,8 @@
 //! What is recorded can be played.
 
 use super::*;
-use crate::directory::Meeting;
-use crate::far_end::{Clip, FarEndScript};
+use crate::directory::{Meeting, User};
+use crate::far_end::{AfterSpeech, Clip, FarEndScript};
 use crate::scenario::IncomingCall;
 use crate::scenario::Scenario;
 use crate::service::OldKey;
