@@ -130,13 +130,13 @@ fn whoever_is_there_before_a_call_is_established_joins_it_when_it_is() {
         format!("after = \"established\"\ncall = {call}\ndelay = \"{delay}\"\ndo = {{ {what} }}")
     };
     let expected = [
-        happening(1, "0s", "pressTone = \"tone1\""),
-        happening(1, "0s", "join = \"before\""),
-        happening(1, "0s", "join = \"hum\""),
-        happening(1, "0s", "mute = \"hum\""),
+        happening(1, "0ms", "pressTone = \"tone1\""),
+        happening(1, "0ms", "join = \"before\""),
+        happening(1, "0ms", "join = \"hum\""),
+        happening(1, "0ms", "mute = \"hum\""),
         happening(1, "100ms", "unmute = \"hum\""),
-        happening(2, "0s", "join = \"before\""),
-        happening(2, "0s", "join = \"hum\""),
+        happening(2, "0ms", "join = \"before\""),
+        happening(2, "0ms", "join = \"hum\""),
     ];
     assert_eq!(happenings(&recorder), expected.join("\n"));
 }
