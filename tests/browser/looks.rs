@@ -1,18 +1,22 @@
 //! What the page shows of calls in which nobody sits in a browser.
 
-use offhook::emulator::Meeting;
+use offhook::emulator::{EmulatorSettings, Meeting, ScriptKind};
 use offhook::prelude::*;
 use serde_json::json;
 
 use crate::driver::{Driver, Page, is_there};
-use crate::scene;
+use crate::scene_with;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_shows_a_call_of_a_bot_its_timeline_and_what_goes_wrong() {
     if !is_there() {
         return;
     }
-    let (emulator, bot) = scene().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let metrics = format!("http://{}/metrics", listener.local_addr().unwrap());
+    let (emulator, bot) = scene_with(EmulatorSettings::default().bot_metrics(metrics)).await;
+    let metrics = offhook::metrics_router(bot.platform());
+    tokio::spawn(async move { axum::serve(listener, metrics).await });
     emulator.add_meeting("1234567890", Meeting::empty().passcode("psw123"));
     let mut driver = Driver::start("looks");
     let page = Page("ada");
@@ -50,7 +54,24 @@ async fn the_page_shows_a_call_of_a_bot_its_timeline_and_what_goes_wrong() {
 
     driver.click(page, "#tab-media").await;
     driver.see(page, "#legs", "connected").await;
+    driver.see(page, "#stages-idle", "No room mixes").await;
+    driver.see(page, "#engine .chart:has-text('decode')", "ms").await;
+    let room = call.id().to_string();
+    let hum = emulator.add_script(&room, ScriptKind::Tone(440.0), "Hum").unwrap();
+    driver.see(page, "#stages .chart:has-text('Mixing for everybody')", "ms").await;
+    driver.see(page, "#stages .chart:has-text('Coded to sent')", "ms").await;
+    // A line of some seconds, so that there is something to look at: it begins where the eighth point of thirty from the right is.
+    driver.see(page, "#chart-stage-mix:has(.series[d^='M364']) header", "ms").await;
     driver.shot(page, "5-media").await;
+    let dark = Page("dark");
+    driver
+        .ask("open", json!({"page": dark.0, "url": emulator.page_url(), "microphone": "", "dark": true}))
+        .await;
+    driver.see(dark, "#link", "live").await;
+    driver.press(dark, "3").await;
+    driver.see(dark, "#chart-stage-mix:has(.series[d^='M413']) header", "ms").await;
+    driver.shot(dark, "9-dark-media").await;
+    emulator.remove_member(&room, &hum).unwrap();
 
     driver.click(page, "#tab-call").await;
     driver.click(page, "#record").await;
@@ -65,15 +86,16 @@ async fn the_page_shows_a_call_of_a_bot_its_timeline_and_what_goes_wrong() {
     driver.shot(page, "7-narrow").await;
     driver.press(page, "2").await;
     driver.shot(page, "8-narrow-timeline").await;
-    let dark = Page("dark");
-    driver
-        .ask("open", json!({"page": dark.0, "url": emulator.page_url(), "microphone": "", "dark": true}))
-        .await;
-    driver.see(dark, "#link", "live").await;
+    driver.press(page, "3").await;
+    driver.shot(page, "8b-narrow-media").await;
+    driver.press(dark, "1").await;
+    driver.see(dark, "#calls-empty", "No call yet").await;
     driver.shot(dark, "9-dark").await;
     driver.press(dark, "2").await;
     driver.see(dark, ".entry .title", "established").await;
     driver.shot(dark, "10-dark-timeline").await;
+    driver.press(dark, "4").await;
+    driver.shot(dark, "11-dark-faults").await;
     driver.assert_no_complaints().await;
     emulator.shut_down().await;
 }

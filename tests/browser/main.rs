@@ -17,7 +17,12 @@ use offhook::prelude::*;
 
 /// An emulator in which Ada speaks, and a bot in its tenant.
 pub(crate) async fn scene() -> (Emulator, Bot) {
-    let emulator = Emulator::start(EmulatorSettings::default()).await.unwrap();
+    scene_with(EmulatorSettings::default()).await
+}
+
+/// The same, with settings of its own.
+pub(crate) async fn scene_with(settings: EmulatorSettings) -> (Emulator, Bot) {
+    let emulator = Emulator::start(settings).await.unwrap();
     let script = FarEndScript::new().say(Arc::new(Clip::speech())).then(AfterSpeech::Repeat);
     emulator.add_user("ada", User::new("Ada", script));
     emulator.add_user("echo", User::new("Echo", FarEndScript::new().echo()));

@@ -25,6 +25,14 @@ pub enum EmulatorError {
         /// The address asked for.
         address: SocketAddr,
     },
+    /// The address of the bot's metrics cannot be read.
+    #[error("the bot's metrics cannot be read at {address}: {reason}")]
+    BotMetrics {
+        /// The address.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The scenario cannot be played with these settings.
     #[error(transparent)]
     Scenario(#[from] ScenarioError),

@@ -179,7 +179,7 @@ impl Exchange {
                         .queue(&self.courier, &post.call, &post.callback_uri, post.call_chain.as_str())
                         .send(*post),
                     Owed::MediaBegins(call) => begun.push(call),
-                    Owed::Comes(..) | Owed::Goes(..) => moved.push(owed),
+                    Owed::Comes(..) | Owed::Goes(..) | Owed::Mutes(..) => moved.push(owed),
                     Owed::MediaEnds(call) => {
                         // The queue's task delivers what is owed, and ends with this, its last handle.
                         inside.queues.remove(&call);
@@ -315,11 +315,21 @@ impl Exchange {
         self.lock().service.recording(name, token).map(|wav| wav.map(<[u8]>::to_vec))
     }
 
-    /// The far end of a call, once there is one.
+    /// The far end of a call, once there is one. None where the call is over and there is none, or none any more.
     pub(crate) async fn far_end(&self, id: &CallId) -> Option<FarEnd> {
-        let mut far_ends = self.far_ends.subscribe();
-        let found = far_ends.wait_for(|far_ends| far_ends.of(id).is_some()).await.ok()?;
-        found.of(id).cloned()
+        let (mut far_ends, mut stirred) = (self.far_ends.subscribe(), self.stirred());
+        loop {
+            // In this order: a call that has ended since has left its far end behind.
+            let goes_on = self.look(|service| service.call(id).is_some());
+            let found = far_ends.borrow_and_update().of(id).cloned();
+            if found.is_some() || !goes_on {
+                return found;
+            }
+            tokio::select! {
+                changed = far_ends.changed() => changed.ok()?,
+                changed = stirred.changed() => changed.ok()?,
+            }
+        }
     }
 
     /// Every far end leaves.

@@ -17,6 +17,7 @@ mod bridge;
 mod callbacks;
 mod directory;
 mod duration_text;
+mod durations;
 mod error;
 mod exchange;
 mod far_end;
@@ -111,6 +112,9 @@ impl Emulator {
         if !settings.listen.ip().is_loopback() && settings.exposure.is_none() {
             return Err(EmulatorError::NotExposed { address: settings.listen });
         }
+        if let Some(address) = &settings.bot_metrics {
+            page::may_scrape(&settings, address)?;
+        }
         let refused = |source| EmulatorError::Listen { address: settings.listen, source };
         let listener = TcpListener::bind(settings.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
@@ -200,7 +204,8 @@ impl Emulator {
         self.exchange.change_directory(|service| service.add_meeting(key, meeting));
     }
 
-    /// The far end of the call `call_id`, waiting until there is one. It can be asked after the call, too.
+    /// The far end of the call `call_id`, waiting until there is one. It can be asked after the call, too, as long as no more than a
+    /// hundred calls have ended since; of one that is over for longer, or was never answered, there is none.
     pub async fn far_end(&self, call_id: &str) -> Option<FarEnd> {
         self.exchange.far_end(&call_id.into()).await
     }

@@ -62,6 +62,7 @@ pub struct EmulatorSettings {
     pub(crate) check_every_action: bool,
     pub(crate) calling_enabled: bool,
     pub(crate) exposure: Option<Exposure>,
+    pub(crate) bot_metrics: Option<String>,
 }
 
 /// What lets an emulator listen beyond loopback.
@@ -90,6 +91,7 @@ impl Default for EmulatorSettings {
             check_every_action: false,
             calling_enabled: true,
             exposure: None,
+            bot_metrics: None,
         }
     }
 }
@@ -165,6 +167,15 @@ impl EmulatorSettings {
     #[must_use]
     pub fn allow_callbacks_beyond_loopback(mut self, allow: bool) -> Self {
         self.callbacks_beyond_loopback = allow;
+        self
+    }
+
+    /// Where the bot's media engine tells its numbers in the text format of Prometheus, as `offhook::metrics_router` does. They are read
+    /// each second while a page is open, which draws how long frames take in each of the engine's stages. On loopback only, unless
+    /// bots may be [called back](Self::allow_callbacks_beyond_loopback) anywhere. Default nowhere.
+    #[must_use]
+    pub fn bot_metrics(mut self, address: impl Into<String>) -> Self {
+        self.bot_metrics = Some(address.into());
         self
     }
 

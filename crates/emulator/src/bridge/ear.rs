@@ -5,6 +5,7 @@ use offhook_media::MediaSourceId;
 use opus::{Application, Bitrate, Channels, Encoder, Signal};
 use rtc::rtp::Packet;
 use tokio::sync::mpsc::Sender;
+use tokio::time::Instant;
 
 use super::mix::{Frame, Limiter, RATE, SAMPLES, SILENT, Sum};
 use super::speakers::Sections;
@@ -28,6 +29,8 @@ pub(crate) enum Outgoing {
         payload: Bytes,
         /// Who is heard in it, and how loud, in -dBov.
         sources: Vec<(MediaSourceId, u8)>,
+        /// When it was coded.
+        coded: Instant,
     },
     /// A packet of a key that somebody presses.
     Key {
@@ -105,7 +108,7 @@ impl Ear {
     pub(super) fn hear(&mut self, tick: u64, sum: &Sum, own: &Frame, sources: Vec<(MediaSourceId, u8)>) {
         let frame = self.limiter.limit(&sum.without(own));
         if let Some(payload) = self.coder.code(&frame) {
-            self.give(Outgoing::Speech { section: 0, tick, payload, sources });
+            self.give(Outgoing::Speech { section: 0, tick, payload, sources, coded: Instant::now() });
         }
     }
 
@@ -127,7 +130,8 @@ impl Ear {
         payload: Bytes,
         source: (MediaSourceId, u8),
     ) {
-        self.give(Outgoing::Speech { section, tick, payload, sources: vec![source] });
+        let coded = Instant::now();
+        self.give(Outgoing::Speech { section, tick, payload, sources: vec![source], coded });
     }
 
     pub(super) fn hear_key(&self, key: &KeyPacket) {

@@ -1,11 +1,14 @@
 //! [io] A room on the real clock: its members' connections, and the task that lets it tick.
 
+mod measured;
 mod pictures;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use self::measured::Ticks;
+pub(crate) use self::measured::{MeasuredMember, MeasuredRoom};
 use offhook_media::MediaSourceId;
 use tokio::sync::mpsc::channel;
 use tokio::time::Instant;
@@ -39,6 +42,7 @@ pub(super) struct Hall {
     began: Instant,
     listeners: Listeners,
     sources: Arc<Sources>,
+    ticks: Ticks,
 }
 
 impl Hall {
@@ -46,7 +50,8 @@ impl Hall {
         let (inside, videos) = (Mutex::new(Inside::new()), Mutex::default());
         let has_pictures = AtomicBool::new(false);
         let (id, began) = (id.to_owned(), Instant::now());
-        Arc::new(Self { id, inside, videos, has_pictures, began, listeners, sources })
+        let ticks = Ticks::default();
+        Arc::new(Self { id, inside, videos, has_pictures, began, listeners, sources, ticks })
     }
 
     /// Nothing that is locked here waits, and nothing is left half changed by a panic.
@@ -359,8 +364,12 @@ pub(super) enum Gone {
 async fn tick(hall: Weak<Hall>) {
     let start = Instant::now();
     for number in 0_u64.. {
-        tokio::time::sleep_until(start + Duration::from_millis(number * TICK.as_millis() as u64)).await;
+        let due = start + Duration::from_millis(number * TICK.as_millis() as u64);
+        tokio::time::sleep_until(due).await;
         let Some(hall) = hall.upgrade() else { return };
+        let begun = Instant::now();
         hall.tick(number);
+        hall.ticks.late.record(begun - due);
+        hall.ticks.taken.record(begun.elapsed());
     }
 }

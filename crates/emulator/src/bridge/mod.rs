@@ -33,6 +33,7 @@ pub(crate) use ear::Outgoing;
 use events::Listeners;
 pub(crate) use events::RoomEvent;
 use hall::{Expected, Gone, Hall};
+pub(crate) use hall::{MeasuredMember, MeasuredRoom};
 pub(crate) use key_frames::{KeyFrameNeeds, NEAREST_TO_APPLICATION};
 pub(crate) use offer::{Section, sections};
 use offhook_media::{MediaSourceId, SampleRate, Sound};
@@ -130,6 +131,17 @@ impl Bridge {
         let halls: Vec<Arc<Hall>> = self.halls().values().cloned().collect();
         let mut rooms: Vec<RoomView> = halls.iter().map(|hall| hall.view()).collect();
         rooms.sort_by(|one, other| one.id.cmp(&other.id));
+        rooms
+    }
+
+    /// What is measured of the rooms that somebody is in, by their ids.
+    pub(crate) async fn measured(&self) -> Vec<MeasuredRoom> {
+        let mut halls: Vec<Arc<Hall>> = self.halls().values().cloned().collect();
+        halls.sort_by(|one, other| one.id.cmp(&other.id));
+        let mut rooms = Vec::new();
+        for hall in halls {
+            rooms.push(hall.measured().await);
+        }
         rooms
     }
 
@@ -283,6 +295,11 @@ impl Bridge {
         let (room, id) = (room.to_owned(), member.to_owned());
         self.listeners.tell(RoomEvent::Muted { room, id, muted });
         Ok(())
+    }
+
+    /// Whether somebody is in a room, or waits to be let in.
+    pub(crate) fn is_in(&self, room: &str, member: &str) -> bool {
+        self.hall(room).is_ok_and(|hall| hall.kind(member).is_some())
     }
 
     /// Lets a member leave: a person's connection closes, a bot's call ends as if it had been removed.

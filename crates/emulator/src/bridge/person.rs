@@ -20,9 +20,10 @@ use super::path::Path;
 use super::stage::Stage;
 use super::video::{self, Choice, Numbers as VideoNumbers};
 use super::voice::Inlet;
+use crate::durations::Buckets;
 use crate::far_end::{
     FarEndState, Numbers, Outlet, PeerError, Pictures, Repairs, Reports, Track, add_slot, add_track, advance,
-    audio_track, connection, gathered_answer, media_engine, send, understand_video,
+    audio_track, connection, gathered_answer, media_engine, round_trip, send, understand_video,
 };
 
 /// How long the answer to a restart may take to gather; on loopback it takes a millisecond.
@@ -175,6 +176,17 @@ impl Person {
     /// Where what they say waits for the room.
     pub(super) fn inlet(&self) -> Arc<Inlet> {
         Arc::clone(&self.inlet)
+    }
+
+    /// What is measured of them: what they say, and how long it took what they hear to go.
+    pub(super) fn measured(&self) -> (Arc<Inlet>, Buckets) {
+        let gone = self.outlet.get().map(|outlet| outlet.gone().read());
+        (self.inlet(), gone.unwrap_or_default())
+    }
+
+    /// What ICE has measured last.
+    pub(super) async fn round_trip(&self) -> Option<Duration> {
+        round_trip(&*self.connection).await
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -3,6 +3,7 @@
 //! Small on purpose. It is not the engine's jitter buffer: a far end that shared its code could not find its mistakes.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -43,7 +44,10 @@ pub(super) enum Next {
 /// Packets by their place on the sender's clock.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    packets: BTreeMap<i64, Bytes>,
+    /// Each with when it came.
+    packets: BTreeMap<i64, (Bytes, Duration)>,
+    /// When the packet came that was played last, until somebody asks.
+    played_since: Option<Duration>,
     /// The RTP time of the latest packet, and its place.
     latest: Option<(u32, i64)>,
     /// The place that is played next; `None` until enough is held.
@@ -56,8 +60,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Takes in a packet with the RTP time `time`.
-    pub(super) fn push(&mut self, time: u32, payload: Bytes) {
+    /// Takes in a packet with the RTP time `time`, which has come `now`.
+    pub(super) fn push(&mut self, now: Duration, time: u32, payload: Bytes) {
         let place = match self.latest {
             Some((latest, place)) => place + i64::from(time.wrapping_sub(latest).cast_signed()),
             None => 0,
@@ -75,7 +79,7 @@ impl Queue {
             self.begin_anew();
         }
         self.late = 0;
-        self.packets.insert(place, payload);
+        self.packets.insert(place, (payload, now));
     }
 
     fn begin_anew(&mut self) {
@@ -113,9 +117,14 @@ impl Queue {
                 self.guesses = 0;
                 // It may begin within this frame, where packets have changed their length.
                 self.playing = Some(first);
-                self.packets.pop_first().map_or(Next::Silence, |(_, packet)| Next::Packet(packet))
+                self.packets.pop_first().map_or(Next::Silence, |(_, (packet, came))| {
+                    self.played_since = Some(came);
+                    Next::Packet(packet)
+                })
             }
-            FRAME => self.packets.get(&first).map_or(Next::Guess, |packet| Next::Recover(packet.clone())),
+            FRAME => {
+                self.packets.get(&first).map_or(Next::Guess, |(packet, _)| Next::Recover(packet.clone()))
+            }
             _ => self.guess(),
         }
     }
@@ -125,6 +134,11 @@ impl Queue {
         if let Some(playing) = &mut self.playing {
             *playing += samples as i64;
         }
+    }
+
+    /// When the packet came that has just been played.
+    pub(super) fn take_arrival(&mut self) -> Option<Duration> {
+        self.played_since.take()
     }
 
     fn first(&self) -> Option<i64> {
@@ -160,7 +174,7 @@ mod tests {
     }
 
     fn push(queue: &mut Queue, number: u8) {
-        queue.push((u32::from(number) * 960).wrapping_sub(1_500), packet(number));
+        queue.push(Duration::ZERO, (u32::from(number) * 960).wrapping_sub(1_500), packet(number));
     }
 
     fn play(queue: &mut Queue) -> Next {
@@ -233,7 +247,7 @@ mod tests {
         fn no_times_panic(times in proptest::collection::vec(any::<u32>(), 0..100)) {
             let mut queue = Queue::default();
             for time in times {
-                queue.push(time, packet(0));
+                queue.push(Duration::ZERO, time, packet(0));
                 let _ = play(&mut queue);
             }
         }

@@ -2,13 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use offhook_media::{SampleRate, Tone};
 use opus::{Channels, Decoder};
+use tokio::time::Instant;
 
 use super::mix::{Frame, RATE, SAMPLES, SILENT};
 use super::queue::{Next, Queue};
+use crate::durations::Durations;
 use crate::far_end::{AfterSpeech, Clip, ClipError, FarEndScript, ToneListener, TonePacket, plan_tones};
 
 /// The longest Opus packet, 120 ms, in samples.
@@ -18,8 +21,19 @@ const LONGEST_PACKET: usize = SAMPLES * 6;
 const WAITING_TONES: usize = 64;
 
 /// What comes from a member's connection, between the tasks that receive and the room that plays.
-#[derive(Debug, Default)]
-pub(crate) struct Inlet(Mutex<Waiting>);
+#[derive(Debug)]
+pub(crate) struct Inlet {
+    waiting: Mutex<Waiting>,
+    began: Instant,
+    /// From when a packet of speech comes to when the room takes it.
+    pub(super) waits: Durations,
+}
+
+impl Default for Inlet {
+    fn default() -> Self {
+        Self { waiting: Mutex::default(), began: Instant::now(), waits: Durations::default() }
+    }
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -27,16 +41,45 @@ struct Waiting {
     /// Packets of keys, by the RTP time at which their key was pressed.
     tones: VecDeque<(u32, Bytes)>,
     listener: ToneListener,
+    jitter: Jitter,
+}
+
+/// The interarrival jitter of speech (RFC 3550 section 6.4.1), in seconds.
+#[derive(Debug, Default)]
+struct Jitter {
+    transit: Option<f64>,
+    seconds: f64,
+}
+
+impl Jitter {
+    fn comes(&mut self, now: Duration, time: u32) {
+        let transit = now.as_secs_f64() - f64::from(time) / f64::from(RATE);
+        let moved = self.transit.map_or(0.0, |before| (transit - before).abs());
+        self.transit = Some(transit);
+        // More than a second is no jitter: the RTP time has wrapped, or the sender has begun anew.
+        if moved < 1.0 {
+            self.seconds += (moved - self.seconds) / 16.0;
+        }
+    }
 }
 
 impl Inlet {
     fn with<T>(&self, work: impl FnOnce(&mut Waiting) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes in a packet of Opus.
     pub(crate) fn speech(&self, time: u32, payload: Bytes) {
-        self.with(|waiting| waiting.queue.push(time, payload));
+        let now = self.began.elapsed();
+        self.with(|waiting| {
+            waiting.jitter.comes(now, time);
+            waiting.queue.push(now, time, payload);
+        });
+    }
+
+    /// The jitter of speech that comes.
+    pub(super) fn jitter(&self) -> Duration {
+        Duration::from_secs_f64(self.with(|waiting| waiting.jitter.seconds))
     }
 
     /// Takes in a packet of a key (RFC 4733).
@@ -130,7 +173,10 @@ impl PeerVoice {
 
     fn decode(&mut self) {
         let mut pcm = [0; LONGEST_PACKET];
-        let next = self.inlet.with(|waiting| waiting.queue.next());
+        let (next, came) = self.inlet.with(|waiting| (waiting.queue.next(), waiting.queue.take_arrival()));
+        if let Some(came) = came {
+            self.inlet.waits.record(self.inlet.began.elapsed().saturating_sub(came));
+        }
         let decoded = match &next {
             Next::Packet(packet) => self.decoder.decode(packet, &mut pcm, false),
             Next::Recover(packet) => self.decoder.decode(packet, &mut pcm[..SAMPLES], true),

@@ -1,6 +1,7 @@
 //! [io] Where calls meet rooms: who comes to one by a call is in the other, and what happens in a room is told to its calls.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use offhook_signaling::model::{CallId, OpenEnum, Tone};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -22,6 +23,7 @@ impl Exchange {
         // The call is over already.
         let (Some(room), Some(bot)) = (room, bot) else { return };
         let name = bot.name.clone();
+        self.recorder().comes_to(Instant::now(), call, &room);
         let (call, far_end) = (call.to_string(), far_end.clone());
         self.rooms_of_bots().insert(call.clone(), (room.clone(), bot.clone()));
         self.bridge.seat(&room, BotSeat { call, name, source: bot.audio, far_end, people });
@@ -46,9 +48,17 @@ impl Exchange {
                 }
             }
             Owed::Goes(call, who) => {
+                self.recorder().far_end_gone(&who);
                 let room = self.rooms_of_bots().get(call.as_str()).map(|(room, _)| room.clone());
                 if let Some(room) = room {
                     self.bridge.depart(&room, &who);
+                }
+            }
+            Owed::Mutes(call, who, muted) => {
+                let room = self.rooms_of_bots().get(call.as_str()).map(|(room, _)| room.clone());
+                if let Some(room) = room {
+                    // Who is in the roster only is muted there only.
+                    let _ = self.bridge.mute(&room, &who, muted);
                 }
             }
             Owed::Post(_) | Owed::MediaBegins(_) | Owed::MediaEnds(_) => {}
@@ -139,7 +149,10 @@ impl Exchange {
                 let occupant = Occupant::user(&id, &name, audio, video);
                 self.with_service(|service, _| service.comes(&room, occupant));
             }
-            RoomEvent::Left { room, id } => self.with_service(|service, _| service.goes(&room, &id)),
+            RoomEvent::Left { room, id } => {
+                self.recorder().far_end_gone(&id);
+                self.with_service(|service, _| service.goes(&room, &id));
+            }
             RoomEvent::Muted { room, id, muted } => {
                 self.with_service(|service, _| service.mutes(&room, &id, muted));
             }

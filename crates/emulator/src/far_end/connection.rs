@@ -1,9 +1,10 @@
 //! A connection of the emulator's, over `webrtc`'s own asynchronous driver, whoever is at its end.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::statistics::StatsSelector;
 use tokio::sync::watch;
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
@@ -51,6 +52,14 @@ pub(crate) fn advance(report: &watch::Sender<FarEndState>, state: FarEndState) {
         }
         forward
     });
+}
+
+/// To the peer and back, as ICE has measured it last on the way that it has chosen.
+pub(crate) async fn round_trip(connection: &dyn PeerConnection) -> Option<Duration> {
+    let report = connection.get_stats(Instant::now(), StatsSelector::None).await;
+    let measured = report.candidate_pairs().filter(|pair| pair.nominated);
+    let seconds = measured.map(|pair| pair.current_round_trip_time).find(|seconds| *seconds > 0.0)?;
+    Duration::try_from_secs_f64(seconds).ok()
 }
 
 /// The answer, once all candidates are in it.

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 pub use clip::{Clip, ClipError};
 pub(crate) use codecs::{Numbers, audio_track, media_engine};
-pub(crate) use connection::{Reports, advance, connection, gathered_answer};
+pub(crate) use connection::{Reports, advance, connection, gathered_answer, round_trip};
 pub use film::{Film, FilmError};
 use hearing::Hearing;
 pub use hearing::{FarEndReport, HeardPacket};
@@ -43,6 +43,7 @@ pub(crate) use tones::{ToneListener, TonePacket, plan as plan_tones};
 pub(crate) use voices::{MOST_VOICES, level};
 
 use crate::bridge::{Inlet, Outgoing, Path, Slot, Stage};
+use crate::durations::Buckets;
 
 /// Where a far end's media stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -185,6 +186,16 @@ impl FarEnd {
     /// The sections in which the bot hears one speaker each.
     pub(crate) fn unmixed(&self) -> usize {
         self.peer.unmixed()
+    }
+
+    /// What is measured of it while it is in a room: what the bot says, and how long it took what it hears to go.
+    pub(crate) fn measured(&self) -> (Arc<Inlet>, Buckets) {
+        self.peer.measured()
+    }
+
+    /// To the bot and back, as ICE has measured it last.
+    pub(crate) async fn round_trip(&self) -> Option<Duration> {
+        self.peer.round_trip().await
     }
 
     /// The network between the bot and whoever hears it.

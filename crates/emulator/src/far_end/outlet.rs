@@ -15,6 +15,7 @@ use super::red;
 use super::tones::TonePacket;
 use super::voices::TICKS_PER_FRAME;
 use crate::bridge::{Outgoing, Path, Way};
+use crate::durations::Durations;
 
 /// Where the packets of one section go.
 #[derive(Clone)]
@@ -34,6 +35,8 @@ pub(crate) struct Outlet {
     began: Mutex<Option<(u64, u32)>>,
     path: Arc<Path>,
     sent: AtomicU64,
+    /// From when a frame of a room is coded to when the connection has it.
+    gone: Durations,
 }
 
 /// Where a section's RTP stands. Both numbers begin at random, the sequence number below 2^15 (RFC 3711 section 3.3.1).
@@ -74,7 +77,8 @@ impl Stream {
 impl Outlet {
     pub(crate) fn new(tracks: Vec<Track>, numbers: Numbers, path: Arc<Path>) -> Self {
         let streams = Mutex::new(tracks.iter().map(|_| Stream::new()).collect());
-        Self { tracks, numbers, copies: 0, streams, began: Mutex::new(None), path, sent: AtomicU64::new(0) }
+        let (began, sent, gone) = (Mutex::new(None), AtomicU64::new(0), Durations::default());
+        Self { tracks, numbers, copies: 0, streams, began, path, sent, gone }
     }
 
     /// Each packet of the mix has copies of so many before it, where that is agreed on (RFC 2198).
@@ -95,6 +99,11 @@ impl Outlet {
     /// Packets that were sent.
     pub(crate) fn sent(&self) -> u64 {
         self.sent.load(Relaxed)
+    }
+
+    /// How long frames of a room took from when they were coded to when the connection had them.
+    pub(crate) fn gone(&self) -> &Durations {
+        &self.gone
     }
 
     /// Sends frame number `frame` of a section.
@@ -159,9 +168,11 @@ impl Outlet {
     /// Sends what a room gives: each frame at its place behind what was sent before.
     pub(crate) async fn carry(&self, outgoing: Outgoing) -> Result<(), PeerError> {
         match outgoing {
-            Outgoing::Speech { section, tick, payload, sources } => {
+            Outgoing::Speech { section, tick, payload, sources, coded } => {
                 let frame = self.frame_of(tick);
-                self.say(section, frame, payload, &sources).await
+                let said = self.say(section, frame, payload, &sources).await;
+                self.gone.record(coded.elapsed());
+                said
             }
             Outgoing::Key { since, is_first, payload } => {
                 let frame = self.frame_of(since);

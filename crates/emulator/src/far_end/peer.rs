@@ -18,7 +18,7 @@ use webrtc::peer_connection::{PeerConnection, Registry};
 use super::FarEndState;
 use super::clip::ClipError;
 use super::codecs::{self, Numbers};
-use super::connection::{Reports, advance, connection, gathered_answer};
+use super::connection::{Reports, advance, connection, gathered_answer, round_trip};
 use super::handler::{Echo, Handler};
 use super::hearing::Hearing;
 use super::outlet::{Outlet, Track, send};
@@ -30,6 +30,7 @@ use super::tones;
 use super::view::View;
 use super::voices::{FRAME, MOST_VOICES, Speech};
 use crate::bridge::{self, Inlet, Outgoing, Path, Stage};
+use crate::durations::Buckets;
 use crate::link::UdpRelay;
 
 /// How long a bot is waited for once it is missed: as long as the stack does by default.
@@ -225,6 +226,16 @@ impl Peer {
 
     pub(super) fn path(&self) -> &Arc<Path> {
         &self.room.path
+    }
+
+    /// What is measured of it while it is in a room.
+    pub(super) fn measured(&self) -> (Arc<Inlet>, Buckets) {
+        (Arc::clone(&self.room.inlet), self.outlet.gone().read())
+    }
+
+    /// What ICE has measured last.
+    pub(super) async fn round_trip(&self) -> Option<Duration> {
+        round_trip(&*self.connection).await
     }
 
     pub(super) fn packets_sent(&self) -> u64 {

@@ -17,7 +17,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const INDEX: &str = include_str!("web/index.html");
 
 /// Everything else, by name.
-const FILES: [(&str, &str, &str); 16] = [
+const FILES: [(&str, &str, &str); 17] = [
     ("page.css", CSS, include_str!("web/page.css")),
     ("icon.svg", "image/svg+xml", include_str!("web/icon.svg")),
     ("main.js", SCRIPT, include_str!("web/main.js")),
@@ -33,6 +33,7 @@ const FILES: [(&str, &str, &str); 16] = [
     ("media.js", SCRIPT, include_str!("web/media.js")),
     ("pictures.js", SCRIPT, include_str!("web/pictures.js")),
     ("chart.js", SCRIPT, include_str!("web/chart.js")),
+    ("stages.js", SCRIPT, include_str!("web/stages.js")),
     ("faults.js", SCRIPT, include_str!("web/faults.js")),
 ];
 

@@ -14,7 +14,9 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::Value;
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
+use super::stages::Stages;
 use super::state::{levels, snapshot};
 use crate::exchange::Exchange;
 use crate::faults::Faults;
@@ -22,6 +24,9 @@ use crate::timeline::Passage;
 
 /// Between two looks at what has changed: as often as levels move.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// Between two looks at how long stages take.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// After so long without anything to say, a page is told that the emulator is still there.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -35,12 +40,13 @@ pub(super) struct Live {
     faults: Arc<Faults>,
     state: watch::Sender<Bytes>,
     levels: watch::Sender<Bytes>,
+    stages: watch::Sender<Bytes>,
 }
 
 impl Live {
     pub(super) fn new(exchange: Arc<Exchange>, faults: Arc<Faults>) -> Self {
-        let (state, levels) = (watch::Sender::new(Bytes::new()), watch::Sender::new(Bytes::new()));
-        Self { exchange, faults, state, levels }
+        let [state, levels, stages] = std::array::from_fn(|_| watch::Sender::new(Bytes::new()));
+        Self { exchange, faults, state, levels, stages }
     }
 
     /// The state, as JSON.
@@ -64,6 +70,20 @@ impl Live {
                 }
             }
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Measures the stages each second, for those who read it.
+    pub(super) async fn measure(self: Arc<Self>, mut stages: Stages) {
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            if self.stages.receiver_count() > 0
+                && let Some(measured) = stages.measure().await
+            {
+                self.stages.send_replace(event("stages", &measured));
+            }
         }
     }
 
@@ -93,6 +113,7 @@ impl Live {
             live: Arc::clone(self),
             state,
             levels: self.levels.subscribe(),
+            stages: self.stages.subscribe(),
             latest,
             seen: seen.unwrap_or(0),
             waiting: VecDeque::new(),
@@ -110,6 +131,7 @@ struct Reader {
     live: Arc<Live>,
     state: watch::Receiver<Bytes>,
     levels: watch::Receiver<Bytes>,
+    stages: watch::Receiver<Bytes>,
     latest: watch::Receiver<u64>,
     /// The last entry of the timeline that it was given.
     seen: u64,
@@ -136,6 +158,10 @@ impl Reader {
                 changed = self.levels.changed() => {
                     changed.ok()?;
                     return Some(self.levels.borrow_and_update().clone());
+                }
+                changed = self.stages.changed() => {
+                    changed.ok()?;
+                    return Some(self.stages.borrow_and_update().clone());
                 }
                 () = tokio::time::sleep(SILENCE) => return Some(Bytes::from_static(b": still here\n\n")),
             }

@@ -6,6 +6,7 @@ mod guard;
 mod live;
 mod recording;
 mod rooms;
+mod stages;
 mod state;
 
 use std::sync::Arc;
@@ -19,6 +20,8 @@ use axum::{Json, Router};
 pub(crate) use guard::{Guard, guard};
 use live::Live;
 use serde_json::{Value, json};
+use stages::Stages;
+pub(crate) use stages::may_scrape;
 use tokio::task::JoinHandle;
 
 use crate::exchange::Exchange;
@@ -38,7 +41,11 @@ pub(crate) struct Page {
 impl Page {
     pub(crate) fn new(exchange: &Arc<Exchange>, faults: &Arc<Faults>) -> Self {
         let live = Arc::new(Live::new(Arc::clone(exchange), Arc::clone(faults)));
-        let upkeep = tokio::spawn(Arc::clone(&live).keep_up());
+        let (shown, stages) = (Arc::clone(&live), Stages::new(exchange));
+        let upkeep =
+            tokio::spawn(
+                async move { _ = tokio::join!(Arc::clone(&shown).keep_up(), shown.measure(stages)) },
+            );
         let shown = Router::new()
             .route("/state", get(state))
             .route("/events", get(events))

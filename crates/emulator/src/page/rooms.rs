@@ -45,7 +45,7 @@ async fn add(
     let Adding { script, name, picture } = adding;
     let kind = script.clone();
     let id = exchange.bridge().add_script(&room, script, &name, picture)?;
-    exchange.recorder().far_end_added(Instant::now(), &id, &name, &kind, picture);
+    exchange.recorder().far_end_added(Instant::now(), &room, &id, &name, &kind, picture);
     Ok((StatusCode::CREATED, Json(json!({"id": id}))).into_response())
 }
 
@@ -55,8 +55,11 @@ async fn remove(
     State(exchange): State<Arc<Exchange>>,
     Path((room, member)): Path<(String, String)>,
 ) -> Answer {
+    if exchange.bridge().is_in(&room, &member) {
+        // Before they are gone: what is not there has no last step.
+        exchange.recorder().far_end_leaves(Instant::now(), &member);
+    }
     exchange.bridge().remove(&room, &member)?;
-    exchange.recorder().far_end_left(Instant::now(), &member);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -20,23 +20,32 @@ pub(crate) async fn play(
 ) {
     let mut script = Script::new(happenings);
     let mut coming = JoinSet::new();
-    for due in script.timed() {
-        coming.spawn(play_one(Arc::clone(&exchange), None, due));
+    for due in at_once(script.timed()) {
+        coming.spawn(play_in_turn(Arc::clone(&exchange), None, due));
     }
     while let Some(reached) = reached.recv().await {
-        for due in script.reached(&reached) {
-            coming.spawn(play_one(Arc::clone(&exchange), Some(reached.call.clone()), due));
+        for due in at_once(script.reached(&reached)) {
+            coming.spawn(play_in_turn(Arc::clone(&exchange), Some(reached.call.clone()), due));
         }
         while coming.try_join_next().is_some() {}
     }
 }
 
-async fn play_one(exchange: Arc<Exchange>, call: Option<CallId>, due: Due) {
-    tokio::time::sleep(due.after).await;
-    match apply(&exchange, call.as_ref(), &due.happening).await {
-        Ok(_) => tracing::info!(?call, happening = due.happening.name(), "the scenario goes on"),
-        Err(error) => {
-            tracing::warn!(?call, happening = due.happening.name(), %error, "the scenario cannot go on as written");
+/// What happens at the same time, together: somebody joins, and is then muted.
+fn at_once(mut due: Vec<Due>) -> Vec<Vec<Due>> {
+    due.sort_by_key(|due| due.after);
+    due.chunk_by(|one, next| one.after == next.after).map(<[Due]>::to_vec).collect()
+}
+
+async fn play_in_turn(exchange: Arc<Exchange>, call: Option<CallId>, due: Vec<Due>) {
+    let Some(first) = due.first() else { return };
+    tokio::time::sleep(first.after).await;
+    for Due { happening, .. } in due {
+        match apply(&exchange, call.as_ref(), &happening).await {
+            Ok(_) => tracing::info!(?call, happening = happening.name(), "the scenario goes on"),
+            Err(error) => {
+                tracing::warn!(?call, happening = happening.name(), %error, "the scenario cannot go on as written");
+            }
         }
     }
 }

@@ -1,25 +1,28 @@
 //! Makes a scenario of what somebody does to a running emulator.
 //!
-//! Each step is tied to the state that its call reached last, and to how long ago that was: so it comes at the same point of the
-//! call however long the bot takes to get there. Pure: it is told the time.
+//! Each step is tied to the state that its call reached last for the first time, and to how long ago that was: so it comes at the same
+//! point of the call however long the bot takes to get there. A far end that somebody adds to a room is in each call there from when
+//! that is established, which is when it can be let in again. Pure: it is told the time.
+
+mod written;
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use offhook_signaling::model::{CallId, CallState, OpenEnum};
+use offhook_signaling::model::{CallId, CallState};
 use serde_json::{Value, json};
 
 use super::happening::Happening;
 use crate::bridge::ScriptKind;
 use crate::callbacks::Reached;
-use crate::directory::{Directory, User};
-use crate::duration_text;
-use crate::far_end::AfterSpeech;
+use crate::directory::Directory;
 
 /// More steps than this are no scenario that anybody reads.
 const MOST_STEPS: usize = 1_000;
+
+/// How exact the times of steps are: people are no more exact.
+const EXACTNESS: Duration = Duration::from_millis(10);
 
 /// Records, while it is told to.
 #[derive(Default)]
@@ -29,6 +32,8 @@ pub(crate) struct Recorder(Mutex<Inside>);
 struct Inside {
     /// Calls that are not over, in the order in which they began: also those that began before the recording.
     calls: Vec<Followed>,
+    /// Far ends that were added to rooms and are there, by their ids.
+    there: BTreeMap<String, Added>,
     recording: Option<Recording>,
 }
 
@@ -37,7 +42,19 @@ struct Followed {
     /// Counted from 1, within the recording.
     number: u32,
     state: CallState,
-    since: Instant,
+    /// The states that it has been in, each at its first time: happenings are due at the first.
+    reached: Vec<(CallState, Instant)>,
+    /// The room that its bot is in.
+    room: Option<String>,
+    /// Far ends that steps have let in, by their ids.
+    joined: Vec<String>,
+}
+
+struct Added {
+    room: String,
+    /// The words that a scenario has for it.
+    user: Value,
+    muted: bool,
 }
 
 struct Recording {
@@ -47,8 +64,8 @@ struct Recording {
     /// Faults that were armed when it began.
     faults: Value,
     steps: Vec<Step>,
-    /// Far ends that were added, by their ids in the call; with the words that a scenario has for them.
-    added: BTreeMap<String, Value>,
+    /// Far ends that steps have let in, by their ids; with the words that a scenario has for them.
+    users: BTreeMap<String, Value>,
 }
 
 pub(crate) struct Step {
@@ -57,6 +74,7 @@ pub(crate) struct Step {
     happening: Value,
 }
 
+#[derive(Clone, Copy)]
 enum When {
     At(Duration),
     After { state: CallState, delay: Duration, call: u32 },
@@ -71,23 +89,43 @@ impl Recorder {
     /// A call has reached a state.
     pub(crate) fn reached(&self, now: Instant, reached: &Reached) {
         let mut inside = self.lock();
-        let Inside { calls, recording } = &mut *inside;
+        let Inside { calls, recording, .. } = &mut *inside;
         if reached.state == CallState::Terminated {
             calls.retain(|followed| followed.call != reached.call);
             return;
         }
         match calls.iter_mut().find(|followed| followed.call == reached.call) {
-            // That it is established is said more than once, and a happening is due at the first.
-            Some(followed) if followed.state == reached.state => {}
-            Some(followed) => (followed.state, followed.since) = (reached.state, now),
+            Some(followed) => {
+                followed.state = reached.state;
+                if !followed.has_been(reached.state) {
+                    followed.reached.push((reached.state, now));
+                }
+            }
             None => {
                 let number = recording.as_mut().map_or(0, |recording| {
                     recording.calls += 1;
                     recording.calls
                 });
-                calls.push(Followed { call: reached.call.clone(), number, state: reached.state, since: now });
+                calls.push(Followed {
+                    call: reached.call.clone(),
+                    number,
+                    state: reached.state,
+                    reached: vec![(reached.state, now)],
+                    room: None,
+                    joined: Vec::new(),
+                });
             }
         }
+        inside.let_in(now);
+    }
+
+    /// The bot of a call comes to a room.
+    pub(crate) fn comes_to(&self, now: Instant, call: &CallId, room: &str) {
+        let mut inside = self.lock();
+        if let Some(followed) = inside.calls.iter_mut().find(|followed| followed.call == *call) {
+            followed.room = Some(room.to_owned());
+        }
+        inside.let_in(now);
     }
 
     /// Begins anew, with what is armed: the faults as pages are shown them.
@@ -95,10 +133,12 @@ impl Recorder {
         let mut inside = self.lock();
         for (number, followed) in (1..).zip(&mut inside.calls) {
             followed.number = number;
+            followed.joined.clear();
         }
         let calls = inside.calls.last().map_or(0, |last| last.number);
-        let (steps, added) = (Vec::new(), BTreeMap::new());
-        inside.recording = Some(Recording { begun: now, calls, faults: faults.clone(), steps, added });
+        let (steps, users) = (Vec::new(), BTreeMap::new());
+        inside.recording = Some(Recording { begun: now, calls, faults: faults.clone(), steps, users });
+        inside.let_in(now);
     }
 
     /// Forgets what was recorded.
@@ -117,7 +157,15 @@ impl Recorder {
     /// What is about to happen, in `call` where it happens in one: a step, where somebody records. Asked for before it happens, for
     /// it may be the call's last.
     pub(crate) fn step(&self, now: Instant, call: Option<&CallId>, happening: &Happening) -> Option<Step> {
-        self.lock().step_of(now, call, serde_json::to_value(happening).ok()?)
+        let mut step = self.lock().step_of(now, call, serde_json::to_value(happening).ok()?)?;
+        if let When::After { state, delay, .. } = &mut step.when
+            && matches!(state, CallState::Incoming | CallState::Establishing)
+            && needs_established(happening)
+        {
+            // It is on its way there; where it does not get there in time, this is refused, and no step.
+            (*state, *delay) = (CallState::Established, Duration::ZERO);
+        }
+        Some(step)
     }
 
     /// It has happened.
@@ -136,10 +184,16 @@ impl Recorder {
         }
     }
 
-    /// A scripted far end was added.
-    pub(crate) fn far_end_added(&self, now: Instant, id: &str, name: &str, kind: &ScriptKind, picture: bool) {
-        let mut inside = self.lock();
-        let Some(recording) = &mut inside.recording else { return };
+    /// A scripted far end was added to a room.
+    pub(crate) fn far_end_added(
+        &self,
+        now: Instant,
+        room: &str,
+        id: &str,
+        name: &str,
+        kind: &ScriptKind,
+        picture: bool,
+    ) {
         let says = match kind {
             ScriptKind::Speech(Some(file)) => json!({"says": file, "then": "repeat"}),
             ScriptKind::Speech(None) => json!({"says": "built-in", "then": "repeat"}),
@@ -153,25 +207,33 @@ impl Recorder {
         if picture || *kind == ScriptKind::Pattern {
             user["shows"] = "pattern".into();
         }
-        recording.added.insert(id.to_owned(), user);
-        inside.step_in_last_call(now, json!({ "join": id }));
+        let mut inside = self.lock();
+        inside.there.insert(id.to_owned(), Added { room: room.to_owned(), user, muted: false });
+        inside.let_in(now);
     }
 
-    /// Somebody was removed from a room.
-    pub(crate) fn far_end_left(&self, now: Instant, id: &str) {
-        self.about_added(now, id, json!({ "leave": id }));
+    /// Somebody is about to be removed from a room.
+    pub(crate) fn far_end_leaves(&self, now: Instant, id: &str) {
+        self.lock().about_added(now, id, &json!({ "leave": id }));
+        self.far_end_gone(id);
+    }
+
+    /// Somebody is in their room no longer, for whatever reason.
+    pub(crate) fn far_end_gone(&self, id: &str) {
+        let mut inside = self.lock();
+        inside.there.remove(id);
+        for followed in &mut inside.calls {
+            followed.joined.retain(|joined| joined != id);
+        }
     }
 
     /// Somebody in a room was muted, or is heard again.
     pub(crate) fn far_end_muted(&self, now: Instant, id: &str, muted: bool) {
-        self.about_added(now, id, if muted { json!({ "mute": id }) } else { json!({ "unmute": id }) });
-    }
-
-    fn about_added(&self, now: Instant, id: &str, happening: Value) {
         let mut inside = self.lock();
-        if inside.recording.as_ref().is_some_and(|recording| recording.added.contains_key(id)) {
-            inside.step_in_last_call(now, happening);
+        if let Some(added) = inside.there.get_mut(id) {
+            added.muted = muted;
         }
+        inside.about_added(now, id, &if muted { json!({ "mute": id }) } else { json!({ "unmute": id }) });
     }
 
     /// The scenario so far, with who is in `directory`. None when nothing is being recorded.
@@ -206,9 +268,7 @@ impl Inside {
         let followed = call.and_then(|call| self.calls.iter().find(|followed| followed.call == *call));
         // What comes of no call goes with the time, unless there is a call to go by.
         let when = match followed.or_else(|| self.calls.last().filter(|_| call.is_none())) {
-            Some(Followed { number, state, since, .. }) => {
-                When::After { state: *state, delay: now.saturating_duration_since(*since), call: *number }
-            }
+            Some(followed) => followed.when(now)?,
             None if call.is_none() => When::At(now.saturating_duration_since(recording.begun)),
             // The call is over, or never was.
             None => return None,
@@ -216,84 +276,58 @@ impl Inside {
         Some(Step { when, happening })
     }
 
-    fn step_in_last_call(&mut self, now: Instant, happening: Value) {
-        let last = self.calls.last().map(|followed| followed.call.clone());
-        if let Some(call) = last {
-            self.step(now, Some(&call), happening);
+    /// Far ends that were added are in the calls of their rooms that are established, as a step each.
+    fn let_in(&mut self, now: Instant) {
+        let Self { calls, there, recording: Some(recording) } = self else { return };
+        let mut steps = Vec::new();
+        // Nobody can be let into a call that is on hold, or that is not established yet.
+        for followed in calls.iter_mut().filter(|followed| followed.state == CallState::Established) {
+            for (id, added) in &*there {
+                let is_here = followed.room.as_ref() == Some(&added.room) && !followed.joined.contains(id);
+                let Some(when) = followed.when(now).filter(|_| is_here) else { continue };
+                followed.joined.push(id.clone());
+                recording.users.insert(id.clone(), added.user.clone());
+                steps.push(Step { when, happening: json!({ "join": id }) });
+                if added.muted {
+                    steps.push(Step { when, happening: json!({ "mute": id }) });
+                }
+            }
+        }
+        steps.into_iter().for_each(|step| self.add(Some(step)));
+    }
+
+    /// Something happens to a far end that was added, in each call that it is in.
+    fn about_added(&mut self, now: Instant, id: &str, happening: &Value) {
+        let is_in = |followed: &&Followed| followed.joined.iter().any(|joined| joined == id);
+        let calls: Vec<CallId> =
+            self.calls.iter().filter(is_in).map(|followed| followed.call.clone()).collect();
+        for call in calls {
+            self.step(now, Some(&call), happening.clone());
         }
     }
 }
 
-impl Recording {
-    fn write(&self, text: &mut String, directory: &Directory) {
-        let mut users: BTreeMap<&String, Value> =
-            directory.users.iter().map(|(id, user)| (id, written_user(id, user))).collect();
-        users.extend(self.added.iter().map(|(id, user)| (id, user.clone())));
-        // People in browsers, who are in no directory: in a test somebody speaks in their place.
-        let names = self.steps.iter().filter_map(|step| step.named());
-        for id in names.filter(|id| !directory.users.contains_key(*id) && !self.added.contains_key(*id)) {
-            users.insert(id, json!({"id": id, "says": "built-in", "then": "repeat"}));
+impl Followed {
+    fn has_been(&self, state: CallState) -> bool {
+        self.reached.iter().any(|(reached, _)| *reached == state)
+    }
+
+    /// Now, in this call.
+    fn when(&self, now: Instant) -> Option<When> {
+        let (state, since) = *self.reached.last()?;
+        let mut delay = now.saturating_duration_since(since);
+        if self.state != state {
+            // It is back in a state that it was in before; what has brought it back comes first.
+            delay += EXACTNESS;
         }
-        for user in users.values() {
-            write_table(text, "users", user);
-        }
-        let mut meetings: Vec<_> = directory.meetings_to_join().collect();
-        meetings.sort_by_key(|(key, _)| *key);
-        for (key, meeting) in meetings {
-            let known = meeting.participants.iter().filter_map(|(id, user)| {
-                let named =
-                    || directory.users.iter().find(|(_, known)| known.display_name == user.display_name);
-                id.as_ref().or_else(|| named().map(|(id, _)| id)).filter(|id| users.contains_key(id))
-            });
-            let mut written = json!({
-                "joinId": key, "threadId": meeting.thread_id, "participants": known.collect::<Vec<_>>(),
-            });
-            if let Some(passcode) = &meeting.passcode {
-                written["passcode"] = json!(passcode);
-            }
-            if meeting.has_lobby {
-                written["lobby"] = true.into();
-            }
-            write_table(text, "meetings", &written);
-        }
-        for (kind, _) in FAULTS {
-            for fault in armed(&self.faults, kind) {
-                write_table(text, &format!("faults.{kind}"), &fault);
-            }
-        }
-        for step in &self.steps {
-            write_table(text, "happenings", &step.written());
-        }
+        Some(When::After { state, delay, call: self.number })
     }
 }
 
-impl Step {
-    /// The user that a happening names, or that calls the bot.
-    fn named(&self) -> Option<&String> {
-        let Value::Object(happening) = &self.happening else { return None };
-        let (name, what) = happening.iter().next()?;
-        match (name.as_str(), what) {
-            ("callBot", call) => match &call["from"] {
-                Value::String(from) if !from.starts_with('+') => Some(from),
-                _ => None,
-            },
-            ("pressTone" | "rotateKey" | "admit", _) => None,
-            (_, Value::String(user)) => Some(user),
-            _ => None,
-        }
-    }
-
-    fn written(&self) -> Value {
-        // To the hundredth of a second: people are no more exact.
-        let rounded = |duration: Duration| Duration::from_millis(duration.as_millis() as u64 / 10 * 10);
-        match self.when {
-            When::At(at) => json!({"at": duration_text::written(rounded(at)), "do": self.happening}),
-            When::After { state, delay, call } => json!({
-                "after": state.name(), "delay": duration_text::written(rounded(delay)), "call": call,
-                "do": self.happening,
-            }),
-        }
-    }
+/// What only happens in a call that is established.
+fn needs_established(happening: &Happening) -> bool {
+    use Happening::{ChangeSharing, Hold, Join, PressTone, StartSharing, WaitInLobby};
+    matches!(happening, PressTone(_) | Join(_) | WaitInLobby(_) | StartSharing(_) | ChangeSharing(_) | Hold)
 }
 
 /// Kinds of faults, and what the happening is called that arms one.
@@ -307,53 +341,6 @@ fn armed(faults: &Value, kind: &str) -> Vec<Value> {
         fault.remove("id");
     }
     armed
-}
-
-fn written_user(id: &str, user: &User) -> Value {
-    let mut written = json!({"id": id, "name": user.display_name});
-    let script = &user.script;
-    if script.echoes() {
-        written["echo"] = true.into();
-    } else if script.clip().is_some() {
-        // Which file it was is not known here.
-        written["says"] = "built-in".into();
-        written["then"] = match script.after_speech() {
-            AfterSpeech::Silence => "silence",
-            AfterSpeech::Stop => "stop",
-            AfterSpeech::Repeat => "repeat",
-            AfterSpeech::HangUp => "hangUp",
-        }
-        .into();
-    }
-    if script.film.is_some() {
-        // Nor is it of a film.
-        written["shows"] = "pattern".into();
-    }
-    written
-}
-
-/// A table of an array of tables: one line a key, and in it values as they stand inline.
-fn write_table(text: &mut String, name: &str, table: &Value) {
-    let _ = write!(text, "\n[[{name}]]\n");
-    for (key, value) in table.as_object().into_iter().flatten() {
-        let _ = writeln!(text, "{key} = {}", inline(value));
-    }
-}
-
-/// A value as TOML has it in a line. What is null is left out of tables, for there is no such thing in TOML.
-fn inline(value: &Value) -> String {
-    match value {
-        // JSON's escapes are among TOML's, which has one more.
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            value.to_string().replace('\u{7f}', "\\u007f")
-        }
-        Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
-        Value::Object(members) => {
-            let members = members.iter().filter(|(_, value)| !value.is_null());
-            let members: Vec<_> = members.map(|(key, value)| format!("{key} = {}", inline(value))).collect();
-            if members.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", members.join(", ")) }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ struct Followed {
 }
 
 /// Something that happens after a while, in the call that brought it about.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Due {
     pub(super) after: Duration,
     pub(super) happening: Happening,

@@ -17,6 +17,8 @@ pub enum Owed {
     Comes(CallId, ParticipantId),
     /// Whoever was called so has left its call, or was removed: they are heard no longer.
     Goes(CallId, String),
+    /// Whoever is called so in the room of its call is muted there, or heard again.
+    Mutes(CallId, String, bool),
     /// Its media ends: whoever is at the far end leaves. Nothing more is owed for this call.
     MediaEnds(CallId),
 }

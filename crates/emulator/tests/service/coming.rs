@@ -5,6 +5,7 @@ use std::sync::Arc;
 use offhook_emulator::{
     AfterSpeech, Clip, Emulator, EmulatorSettings, FarEndScript, Happening, Meeting, Scenario, User,
 };
+use offhook_media::blob::MediaBlob;
 use offhook_media::{AudioSocketReceiver, MediaSession};
 use serde_json::{Value, json};
 
@@ -70,6 +71,15 @@ async fn whoever_joins_or_is_invited_says_what_their_script_says_until_they_are_
     let invite = bot.http.post(format!("{participants}/invite")).bearer_auth(&bot.token).json(&invited);
     assert_eq!(invite.send().await.unwrap().status(), 200);
     hears_tone(&mut listener, 700.0).await;
+    // The bot mutes them, which is all that it may: nobody can be unmuted by somebody else.
+    let listed = bot.http.get(&participants).bearer_auth(&bot.token).send().await.unwrap();
+    let listed: Value = listed.json().await.unwrap();
+    let mut people = listed["value"].as_array().unwrap().iter();
+    let high = people.find(|person| person["info"]["identity"]["user"]["id"] == "high").unwrap();
+    let high = high["id"].as_str().unwrap();
+    let mute = bot.http.post(format!("{participants}/{high}/mute")).bearer_auth(&bot.token).json(&json!({}));
+    assert_eq!(mute.send().await.unwrap().status(), 200);
+    assert!(share_of_tone(&hears_now(&mut listener).await, 700.0) < 0.02, "whoever has muted them");
     bot.emulator.happen(&call, Happening::Leave("high".to_owned())).await.unwrap();
     assert!(share_of_tone(&hears_now(&mut listener).await, 700.0) < 0.02);
 }
@@ -84,12 +94,6 @@ async fn what_was_recorded_happens_to_another_bot_in_another_emulator() {
         assert!(response.status().is_success(), "{path}: {}", response.status());
         response
     };
-    // Nobody can be let into a call that is not established yet, when it happens again.
-    let state = async || {
-        let asked = bot.http.get(format!("{}/{call}", bot.calls_url())).bearer_auth(&bot.token);
-        asked.send().await.unwrap().json::<Value>().await.unwrap()["state"].clone()
-    };
-    while state().await != "established" {}
     post("/recording", json!({})).await;
     let members = format!("/rooms/{MEETING}/members");
     let added = post(&members, json!({"script": {"tone": 700}, "name": "Hum", "picture": true})).await;
@@ -117,6 +121,47 @@ async fn what_was_recorded_happens_to_another_bot_in_another_emulator() {
         let hum = room.members.iter().find(|member| member.name == "Hum");
         bot.and_then(|bot| bot.link).is_some_and(|link| link.loss == 0.25 && link.delay_ms == 30)
             && hum.is_some_and(|hum| hum.muted && hum.video)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_recorded_before_a_call_was_established_happens_to_another_bot() {
+    let bot = start().await;
+    let url = format!("{}/emulator", bot.emulator.graph_url());
+    let post = async |path: &str, body: Value| {
+        let response = bot.http.post(format!("{url}{path}")).json(&body).send().await.unwrap();
+        assert!(response.status().is_success(), "{path}: {}", response.status());
+        response.json::<Value>().await.unwrap_or_default()["id"].as_str().unwrap_or_default().to_owned()
+    };
+    post("/recording", json!({})).await;
+    let mut session = bot.session();
+    let created = bot.post(joining(&bot, MEETING, &session.blob().to_string()).to_string()).await;
+    let call: Value = created.json().await.unwrap();
+    // Before its media can connect, three come, one of whom has left again when the call is established.
+    let members = format!("/rooms/{MEETING}/members");
+    let gone = post(&members, json!({"script": {"tone": 440}, "name": "Gone"})).await;
+    let hum = post(&members, json!({"script": {"tone": 700}, "name": "Hum"})).await;
+    let high = post(&members, json!({"script": {"tone": 1900}, "name": "High"})).await;
+    let left = bot.http.delete(format!("{url}{members}/{gone}")).send().await.unwrap();
+    assert_eq!(left.status(), 204);
+    post(&format!("{members}/{high}/mute"), json!({})).await;
+    let answer = MediaBlob::parse(call["mediaConfig"]["blob"].as_str().unwrap()).unwrap();
+    session.accept_answer(&answer).unwrap();
+    let (mut listener, _) = session.take_audio_socket().unwrap().split();
+    hears_tone(&mut listener, 700.0).await;
+    let text = bot.http.get(format!("{url}/recording")).send().await.unwrap().text().await.unwrap();
+
+    let scenario =
+        Scenario::from_toml(&text, "recorded.toml").unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert!(!text.contains(&gone), "{text}");
+    let emulator = Emulator::start_scenario(EmulatorSettings::default(), scenario).await.unwrap();
+    let again = Bot::in_emulator(emulator).await;
+    let (_call, _session, mut listener) = join(&again).await;
+    hears_tone(&mut listener, 700.0).await;
+    is_so(&again, MEETING, |room| {
+        let is = |id: &str, muted| room.members.iter().any(|member| member.id == id && member.muted == muted);
+        is(&hum, false) && is(&high, true)
     })
     .await;
 }

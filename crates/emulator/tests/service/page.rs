@@ -1,6 +1,7 @@
 //! The page's addresses: what is seen of a call there, and by whom.
 
 use offhook_emulator::{Emulator, EmulatorError, EmulatorSettings, FarEndScript};
+use offhook_media::{AudioFormat, AudioFrame, MediaInstant};
 use serde_json::{Value, json};
 
 use crate::support::{Bot, tone};
@@ -53,6 +54,85 @@ impl Stream {
                 return (id, data);
             }
         }
+    }
+}
+
+/// A bot's metrics, as `offhook::metrics_router` serves them; gives their address.
+async fn metrics_of(platform: &offhook_media::MediaPlatform) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/metrics", listener.local_addr().unwrap());
+    let platform = platform.clone();
+    let told = axum::routing::get(move || async move { platform.prometheus() });
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().route("/metrics", told)).await });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_is_told_how_long_the_stages_take_in_the_room_and_in_the_bots_engine() {
+    let mut bot = Bot::start(EmulatorSettings::default(), FarEndScript::new()).await;
+    let settings = EmulatorSettings::default().bot_metrics(metrics_of(&bot.platform).await);
+    bot = Bot { platform: bot.platform, ..Bot::start(settings, FarEndScript::new().say(tone())).await };
+    let url = bot.emulator.graph_url();
+    let mut stream = Stream::open(&bot.http, &url, None).await;
+    let mut session = bot.session();
+    let call = bot.call(bot.body(&session.blob().to_string()), &mut session).await;
+    let (mut listener, mut speaker) = session.take_audio_socket().unwrap().split();
+    let _listening = tokio::spawn(async move { while listener.receive().await.is_ok() {} });
+    let _speaking = tokio::spawn(async move {
+        let frame = AudioFrame::new(AudioFormat::Pcm16K, MediaInstant::ZERO, &[900; 320]).unwrap();
+        while speaker.send(&frame).await.is_ok() {}
+    });
+    // With somebody more, the room mixes.
+    let room = call["id"].as_str().unwrap();
+    let members = format!("{url}/emulator/rooms/{room}/members");
+    let hum = json!({"script": {"tone": 700}, "name": "Hum"});
+    assert_eq!(bot.http.post(&members).json(&hum).send().await.unwrap().status(), 201);
+    let took = |stages: &Value, name: &str| {
+        stages.as_array().unwrap().iter().any(|stage| {
+            stage["stage"] == name
+                && stage["count"].as_u64().unwrap() > 0
+                && stage["p50Ms"].as_f64().unwrap() <= stage["p99Ms"].as_f64().unwrap()
+        })
+    };
+    let all_told = |stages: &Value| {
+        let engine = ["jitter_buffer", "decode", "encode", "wire_out", "tick_lateness"];
+        let Some(mixing) = stages["rooms"].as_array().unwrap().iter().find(|found| found["room"] == room)
+        else {
+            return false;
+        };
+        let Some(member) = mixing["members"].as_array().unwrap().iter().find(|member| member["id"] == room)
+        else {
+            return false;
+        };
+        engine.iter().all(|name| took(&stages["bot"]["stages"], name))
+            && ["tick_lateness", "mix"].iter().all(|name| took(&mixing["stages"], name))
+            && ["queue", "out"].iter().all(|name| took(&member["stages"], name))
+            && member["roundTripMs"].as_f64().is_some_and(|trip| trip > 0.0)
+            && member["jitterMs"].as_f64().is_some_and(|jitter| jitter > 0.0)
+    };
+    stream.find("stages", all_told).await;
+    // The bot is gone, and the page is told so.
+    let settings = EmulatorSettings::default().bot_metrics("http://127.0.0.1:1/metrics");
+    let alone = Emulator::start(settings).await.unwrap();
+    let mut stream = Stream::open(&bot.http, &alone.graph_url(), None).await;
+    let (_, stages) = stream.find("stages", |_| true).await;
+    assert_eq!(stages["bot"]["problem"], "it cannot be reached");
+}
+
+#[tokio::test]
+async fn metrics_are_read_on_loopback_only_unless_it_is_told_otherwise() {
+    for (address, beyond, starts) in [
+        ("http://localhost:9464/metrics", false, true),
+        ("http://192.0.2.1/metrics", false, false),
+        ("http://192.0.2.1/metrics", true, true),
+        ("file:///etc/passwd", true, false),
+        ("metrics", true, false),
+    ] {
+        let settings =
+            EmulatorSettings::default().bot_metrics(address).allow_callbacks_beyond_loopback(beyond);
+        let started = Emulator::start(settings).await;
+        let refused = matches!(started.err(), Some(EmulatorError::BotMetrics { .. }));
+        assert_eq!(refused, !starts, "{address}");
     }
 }
 

@@ -50,6 +50,12 @@ pub(crate) struct Arguments {
     /// Call bots back at any address, not only on this machine.
     #[arg(long)]
     callbacks_anywhere: bool,
+    /// Where the bot tells its metrics: the page then draws how long each stage of its media engine takes.
+    ///
+    /// As `offhook::metrics_router` serves them, for example http://127.0.0.1:9464/metrics. Read each second while a page is open. On
+    /// this machine only, unless --callbacks-anywhere is said.
+    #[arg(long, value_name = "URL")]
+    bot_metrics: Option<String>,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
@@ -63,6 +69,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let settings = EmulatorSettings::default()
         .listen(arguments.listen)
         .allow_callbacks_beyond_loopback(arguments.callbacks_anywhere);
+    let settings = match &arguments.bot_metrics {
+        Some(address) => settings.bot_metrics(address),
+        None => settings,
+    };
     let settings = match &arguments.expose {
         Some(name) => {
             settings.expose(Uuid::new_v4().simple().to_string(), Some(name).filter(|name| !name.is_empty()))

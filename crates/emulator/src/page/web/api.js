@@ -38,7 +38,7 @@ export const stopRecording = () => ask("DELETE", "/emulator/recording");
 export const legs = () => ask("GET", "/emulator/media");
 
 /**
- * Listens to the emulator: `hear` has a function for each kind of event (`state`, `levels`, `timeline`, `missed`) and `link`, which is
+ * Listens to the emulator: `hear` has a function for each kind of event (`state`, `levels`, `stages`, `timeline`, `missed`) and `link`, which is
  * told `live` or `lost`. The browser comes back by itself, and says what it heard last.
  */
 export function listen(hear) {
@@ -49,7 +49,7 @@ export function listen(hear) {
     // Refused, and not merely cut off: then the browser gives up.
     if (source.readyState === EventSource.CLOSED) setTimeout(() => listen(hear), 2_000);
   };
-  for (const kind of ["state", "levels", "timeline", "missed"]) {
+  for (const kind of ["state", "levels", "stages", "timeline", "missed"]) {
     source.addEventListener(kind, (event) => hear[kind](JSON.parse(event.data)));
   }
 }

@@ -14,21 +14,28 @@ function svg(tag, attributes) {
   return element;
 }
 
-/** A chart of one or two series. `draw` is given the points of each; a point that is not known is null. */
-export function chart({ id, title, unit, series }) {
+/**
+ * A chart of one or two series. `draw` is given the points of each; a point that is not known is null. The scale goes to `least` at
+ * least. Without digits, points are shown to three of them.
+ */
+export function chart({ id, title, hint, unit, series, least = 1 }) {
   const picture = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img", "aria-label": title });
   for (const y of [1, HEIGHT / 2, HEIGHT - 1]) picture.append(svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: y, y2: y }));
   const lines = series.map((_, at) => svg("path", { class: at ? "series second" : "series" }));
   picture.append(...lines);
   const top = el("span", {}, "no value yet");
   const legend = el("p", { class: "legend" }, ...series.flatMap((name, at) => [el("b", { class: at ? "second" : "" }, name), at + 1 < series.length ? " and " : ""]));
-  const element = el("article", { class: "chart", id: `chart-${id}` }, el("header", {}, el("strong", {}, title), top), picture, legend);
+  const element = el("article", { class: "chart", id: `chart-${id}` }, el("header", {}, el("strong", {}, title, hint ? el("small", {}, ` ${hint}`) : ""), top), picture, legend);
 
   function draw(points, digits) {
     const known = points.flat().filter((point) => point != null);
-    const highest = scale(Math.max(...known, 1));
+    const highest = scale(Math.max(...known, least));
     lines.forEach((line, at) => line.setAttribute("d", path(points[at], highest)));
-    const latest = points.map((one) => one.findLast((point) => point != null)).map((point) => (point == null ? "none" : point.toFixed(digits)));
+    const latest = points.map((one) => one.findLast((point) => point != null)).map((point) => (point == null ? "none" : digits == null ? String(Number(point.toPrecision(3))) : point.toFixed(digits)));
+    if (known.length === 0) {
+      say(top, "no value yet");
+      return;
+    }
     say(top, `${latest.join(" and ")} ${unit}, scale to ${highest}`);
     picture.setAttribute("aria-label", `${title}: ${latest.join(" and ")} ${unit}`);
   }
@@ -38,7 +45,8 @@ export function chart({ id, title, unit, series }) {
 /** 1, 2 or 5 times a power of ten. */
 function scale(highest) {
   const power = 10 ** Math.floor(Math.log10(highest));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= highest);
+  // What is no power of two is not exact: 2 times 0.01 would be written with all its digits.
+  return [1, 2, 5, 10].map((step) => Number((step * power).toPrecision(1))).find((step) => step >= highest);
 }
 
 function path(points, highest) {

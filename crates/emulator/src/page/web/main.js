@@ -7,6 +7,7 @@ import { $, attempt, el, keep, say } from "./dom.js";
 import { setUpFaults, showFaults } from "./faults.js";
 import { setUpLobby, showLobby } from "./lobby.js";
 import { showLegs } from "./media.js";
+import { addStages, setUpStages, showStages } from "./stages.js";
 import { addEntry, clearEntries, missEntries, setUpTimeline } from "./timeline.js";
 
 const TABS = ["call", "timeline", "media", "faults"];
@@ -20,7 +21,10 @@ function openTab(name, focus = false) {
   }
   if (focus) $(`tab-${name}`).focus();
   if (location.hash !== `#${name}`) history.replaceState(null, "", `#${name}`);
-  if (name === "media") showLegs();
+  if (name === "media") {
+    showLegs();
+    showStages();
+  }
 }
 
 function setUpTabs() {
@@ -92,6 +96,7 @@ setUpLobby();
 setUpCall();
 setUpTimeline();
 setUpFaults();
+setUpStages();
 listen({
   link(state) {
     $("link").dataset.state = state;
@@ -108,6 +113,7 @@ listen({
     showRecording(state.recording);
   },
   levels: showLevels,
+  stages: addStages,
   timeline: addEntry,
   missed: missEntries,
 });

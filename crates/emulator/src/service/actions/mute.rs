@@ -5,7 +5,7 @@ use offhook_signaling::model::{CallId, MuteParticipantOperation, ParticipantId, 
 
 use super::check_context;
 use crate::service::operations::{Outline, answered};
-use crate::service::{Answer, CallService, GraphError, Request};
+use crate::service::{Answer, CallService, GraphError, Owed, Request};
 
 impl CallService {
     pub(in crate::service) fn mute(
@@ -53,9 +53,13 @@ impl CallService {
         let unknown = || GraphError::participant_not_found(who);
         let seat = record.roster.by_id_mut(who).ok_or_else(unknown)?;
         seat.participant.is_muted = muted.into();
+        // A bot is called as its call is.
+        let name = seat.name().map(str::to_owned);
+        let name = if *who == record.me { Some(call.to_string()) } else { name };
         let changed = record.post_changed(who);
         let outline = Outline::new(&record.id, body.client_context);
         self.owe(changed);
+        self.owed.extend(name.map(|name| Owed::Mutes(call.clone(), name, muted)));
         Ok(outline)
     }
 }

@@ -123,7 +123,7 @@ impl Desk {
                 Owed::MediaBegins(call) => self.media_begun.push(call),
                 Owed::MediaEnds(call) => self.media_ended.push(call),
                 // Who comes and goes is for rooms, which this service has none of.
-                Owed::Comes(..) | Owed::Goes(..) => {}
+                Owed::Comes(..) | Owed::Goes(..) | Owed::Mutes(..) => {}
                 other => panic!("{other:?}"),
             }
         }
