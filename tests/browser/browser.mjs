@@ -3,9 +3,13 @@
 
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
+import { readFileSync } from "node:fs";
 
 const { OFFHOOK_BROWSER_MODULES: modules, OFFHOOK_BROWSER: executablePath, OFFHOOK_SCREENSHOTS: shots } = process.env;
 const { chromium } = createRequire(`${modules}/package.json`)("playwright-core");
+
+/** What reads the clock of the pattern, shared with the measurement of video. */
+const pattern = readFileSync(new URL("../../examples/video_quality/pattern.js", import.meta.url), "utf8");
 
 /** How long a page may take for anything, on a busy machine. */
 const LIMIT = 60_000;
@@ -38,6 +42,7 @@ async function open({ page: name, url, microphone, dark = false, width = 1280, h
       }
     };
   });
+  await context.addInitScript({ content: `(() => { ${pattern}; Object.assign(window, { readClock, clockSide }); })();` });
   const page = await context.newPage();
   page.on("pageerror", (error) => complaints.push(`${name}: ${error.message}`));
   page.on("console", (message) => message.type() === "error" && complaints.push(`${name}: ${message.text()} ${message.location().url}`));
@@ -62,6 +67,8 @@ const verbs = {
   hear: ({ page, hertz }) => page.evaluate(listen, { hertz, loud: -30, limit: LIMIT }),
   /** Waits until so many more frames of a picture were shown. */
   watch: ({ page, at, frames }) => page.locator(at).first().evaluate(watch, { frames, limit: LIMIT }),
+  /** Waits until so many more frames with a readable clock were shown; gives what their clocks showed. */
+  clocks: ({ page, at, frames }) => page.locator(at).first().evaluate(readClocks, { frames, limit: LIMIT }),
   media: ({ page }) => page.evaluate(media),
   /** As when the machine has changed its network; waits until ICE has begun anew with the emulator, and a way is found. */
   network: ({ page }) => page.evaluate(changeNetwork, { limit: LIMIT }),
@@ -100,6 +107,31 @@ function watch(video, { frames, limit }) {
       seen += 1;
       if (seen < frames) video.requestVideoFrameCallback(next);
       else resolve({ frames: seen, width: video.videoWidth, height: video.videoHeight });
+    };
+    video.requestVideoFrameCallback(next);
+  });
+}
+
+function readClocks(video, { frames, limit }) {
+  return new Promise((resolve, reject) => {
+    const seen = [];
+    let shown = 0;
+    setTimeout(() => reject(new Error(`${seen.length} clocks of ${frames} in ${shown} frames`)), limit);
+    const next = () => {
+      shown += 1;
+      const { videoWidth: width, videoHeight: height } = video;
+      const rows = 2 * window.clockSide(width, height);
+      const canvas = new OffscreenCanvas(width, rows);
+      const context = canvas.getContext("2d", { willReadFrequently: true });
+      context.drawImage(video, 0, 0);
+      const { data } = context.getImageData(0, 0, width, rows);
+      // Brightness of BT.601, in studio range.
+      const luma = Uint8Array.from({ length: width * rows }, (_, at) =>
+        16 + 0.257 * data[4 * at] + 0.504 * data[4 * at + 1] + 0.098 * data[4 * at + 2]);
+      const clock = window.readClock(luma, width, width, height);
+      if (clock !== null && clock !== seen.at(-1)) seen.push(clock);
+      if (seen.length < frames) video.requestVideoFrameCallback(next);
+      else resolve(seen);
     };
     video.requestVideoFrameCallback(next);
   });

@@ -115,6 +115,13 @@ impl Driver {
         (seen["width"].as_u64().unwrap(), seen["height"].as_u64().unwrap())
     }
 
+    /// Waits until so many more frames of a picture were shown of which the clock of `offhook_media::video::pattern` can be read; gives
+    /// what it showed, in milliseconds, in order.
+    pub(crate) async fn read_clocks(&mut self, page: Page, at: &str, frames: u32) -> Vec<u64> {
+        let clocks = self.ask("clocks", json!({"page": page.0, "at": at, "frames": frames})).await;
+        clocks.as_array().unwrap().iter().map(|clock| clock.as_u64().unwrap()).collect()
+    }
+
     /// Lets the page believe that its network has changed, and waits until it has found another way.
     pub(crate) async fn change_network(&mut self, page: Page) {
         self.ask("network", json!({"page": page.0})).await;

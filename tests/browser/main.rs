@@ -8,6 +8,7 @@ mod call;
 mod driver;
 mod looks;
 mod meeting;
+mod pictures;
 mod soak;
 
 use std::sync::Arc;

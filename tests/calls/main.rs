@@ -5,6 +5,7 @@ mod barge_in;
 mod hostile;
 mod incoming;
 mod life;
+mod lip_sync;
 mod player;
 mod redundancy;
 mod rooms;

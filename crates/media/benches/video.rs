@@ -1,8 +1,10 @@
 //! CPU time a picture of 720p: what encoding and decoding cost here beside the libraries alone, and what scaling adds.
 //!
 //! ```sh
-//! cargo bench -p offhook-media --features openh264,libvpx --bench video
+//! cargo bench --workspace --features offhook/video-codecs --bench video
 //! ```
+//!
+//! `benches/video_wire.rs` has what a stream costs that is passed on as it comes.
 #![expect(unsafe_code, reason = "libvpx alone is C")]
 
 use std::ptr;
@@ -25,7 +27,8 @@ const PICTURES: u32 = 300;
 
 fn main() {
     println!("{PICTURES} pictures of {SIZE}, 30 a second, 1.5 Mb/s; CPU time of one core, a picture\n");
-    println!("{:<44} {:>10} {:>10}", "", "H.264", "VP8");
+    println!("| what | H.264 | streams a core | VP8 | streams a core |");
+    println!("|---|---:|---:|---:|---:|");
     let codecs = [VideoCodec::H264, VideoCodec::Vp8];
     let frames = codecs.map(|codec| encode(codec, PixelFormat::Nv12, None).1);
     row("encode from NV12", codecs.map(|codec| encode(codec, PixelFormat::Nv12, None).0));
@@ -44,12 +47,15 @@ fn main() {
     row("the library alone: encode from I420", [openh264_encodes_alone(), Duration::ZERO]);
 }
 
-fn row(what: &str, [h264, vp8]: [Duration; 2]) {
-    let millis = |time: Duration| match time {
-        Duration::ZERO => "-".to_owned(),
-        time => format!("{:.3} ms", time.as_secs_f64() * 1000.0 / f64::from(PICTURES)),
-    };
-    println!("{what:<44} {:>10} {:>10}", millis(h264), millis(vp8));
+fn row(what: &str, times: [Duration; 2]) {
+    let cells = times.map(|time| match time {
+        Duration::ZERO => "- | -".to_owned(),
+        time => {
+            let each = time.as_secs_f64() / f64::from(PICTURES);
+            format!("{:.3} ms | {:.1}", each * 1000.0, 1.0 / 30.0 / each)
+        }
+    });
+    println!("| {what} | {} | {} |", cells[0], cells[1]);
 }
 
 /// CPU time of this thread that `work` takes.

@@ -33,6 +33,10 @@ pub enum Impairment {
     /// Arrivals are as far apart as the trace says, from the first packet on: where the sender is early or late by less than
     /// a packet's delay, it makes no difference.
     Trace(Trace),
+    /// A path for a whole call. Each source (SSRC) of RTP, and of RTCP, meets a link of its own like this one, so that what is sent
+    /// again or reported does not change the fate of what is sent first; all else takes the link's delay, and nothing more. Time
+    /// begins at the first packet of each source.
+    Path(Link),
 }
 
 /// Two sockets on loopback, between a sender of RTP and its receiver.
@@ -40,7 +44,7 @@ pub enum Impairment {
 /// The receiver takes [`address`](Self::address) for the sender's. What it sends goes to the sender as it is, unless the relay
 /// works [both ways](Self::both_ways). What the sender
 /// answers goes to wherever the receiver last sent from: RTP as the [`Impairment`] says, all else (STUN, DTLS and RTCP, told
-/// apart by their first bytes as in RFC 7983 and RFC 5761) at once. SRTP leaves the header in the clear, so the relay needs no
+/// apart by their first bytes as in RFC 7983 and RFC 5761) at once, unless it is a [`Path`](Impairment::Path). SRTP leaves the header in the clear, so the relay needs no
 /// keys. One stream is expected: of a second SSRC, packets take the place that their sequence number gives them.
 ///
 /// Threads of its own deliver on time to a fraction of a millisecond. Dropping the relay ends them, and what is on the way is lost.
@@ -182,9 +186,9 @@ impl Shared {
             let Ok((len, from)) = front.recv_from(&mut datagram) else { continue };
             let datagram = &datagram[..len];
             *self.receiver.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
-            match (fate.as_mut(), rtp_sequence_number(datagram)) {
-                (Some(fate), Some(number)) => self.schedule(fate, number, datagram, &mut order, schedule),
-                _ => give(datagram),
+            match fate.as_mut().filter(|fate| fate.meets(datagram)) {
+                Some(fate) => self.schedule(fate, datagram, &mut order, schedule),
+                None => give(datagram),
             }
         }
     }
@@ -201,26 +205,20 @@ impl Shared {
         while !self.stop.load(Relaxed) {
             let Ok((len, _)) = back.recv_from(&mut datagram) else { continue };
             let datagram = &datagram[..len];
-            match rtp_sequence_number(datagram) {
-                Some(number) => self.schedule(&mut fate, number, datagram, &mut order, schedule),
-                None => self.give(front, datagram),
+            if fate.meets(datagram) {
+                self.schedule(&mut fate, datagram, &mut order, schedule);
+            } else {
+                self.give(front, datagram);
             }
         }
     }
 
-    /// Lets a packet of RTP meet its fate.
-    fn schedule(
-        &self,
-        fate: &mut Fate,
-        number: u16,
-        datagram: &[u8],
-        order: &mut u64,
-        schedule: &SyncSender<Due>,
-    ) {
-        self.received.fetch_add(1, Relaxed);
-        let copies = fate.of(number, datagram.len(), Instant::now());
-        if copies.is_empty() {
-            self.lost.fetch_add(1, Relaxed);
+    /// Lets a datagram meet its fate.
+    fn schedule(&self, fate: &mut Fate, datagram: &[u8], order: &mut u64, schedule: &SyncSender<Due>) {
+        let copies = fate.of(datagram, Instant::now());
+        if rtp_sequence_number(datagram).is_some() {
+            self.received.fetch_add(1, Relaxed);
+            self.lost.fetch_add(copies.is_empty().into(), Relaxed);
         }
         for due in copies {
             *order += 1;
@@ -237,7 +235,7 @@ impl Shared {
             while waiting.peek().is_some_and(|Reverse((due, ..))| *due <= now) {
                 let Some(Reverse((_, _, datagram))) = waiting.pop() else { break };
                 give(&datagram);
-                self.delivered.fetch_add(1, Relaxed);
+                self.delivered.fetch_add(rtp_sequence_number(&datagram).is_some().into(), Relaxed);
             }
             let next = waiting.peek().map_or(ATTENTION, |Reverse((due, ..))| due.duration_since(now));
             match scheduled.recv_timeout(next.min(ATTENTION)) {
@@ -262,43 +260,73 @@ fn to(socket: &UdpSocket, datagram: &[u8], address: SocketAddr) {
     let _ = socket.send_to(datagram, address);
 }
 
-/// What happens to a stream, on the real clock.
+/// What happens to what comes from one side, on the real clock.
 struct Fate {
     impairment: Impairment,
     /// When time began, and the sequence number of the first packet.
     first: Option<(Instant, u16)>,
     /// The place in the stream of the latest packet, from which the others are extended.
     latest: i64,
+    /// Of a path: each source of RTP and of RTCP, since when, and its link.
+    sources: Vec<((bool, u32), Instant, Link)>,
 }
 
 impl Fate {
     fn new(impairment: Impairment) -> Self {
-        Self { impairment, first: None, latest: 0 }
+        Self { impairment, first: None, latest: 0, sources: Vec::new() }
     }
 
-    /// When the copies of a packet are due.
-    fn of(&mut self, sequence_number: u16, len: usize, now: Instant) -> Vec<Instant> {
+    /// Whether anything happens to a datagram.
+    fn meets(&self, datagram: &[u8]) -> bool {
+        matches!(self.impairment, Impairment::Path(_)) || rtp_sequence_number(datagram).is_some()
+    }
+
+    /// When the copies of a datagram are due.
+    fn of(&mut self, datagram: &[u8], now: Instant) -> Vec<Instant> {
+        let number = rtp_sequence_number(datagram).unwrap_or_default();
         let (start, first) = *self.first.get_or_insert_with(|| {
             let offset = match &self.impairment {
-                Impairment::Link(_) => Duration::ZERO,
+                Impairment::Link(_) | Impairment::Path(_) => Duration::ZERO,
                 Impairment::Trace(trace) => {
                     trace.packets().first().map_or(Duration::ZERO, |packet| packet.sent)
                 }
             };
-            (now.checked_sub(offset).unwrap_or(now), sequence_number)
+            (now.checked_sub(offset).unwrap_or(now), number)
         });
         let arrivals = match &mut self.impairment {
-            Impairment::Link(link) => link.send(now.duration_since(start), len),
+            Impairment::Link(link) => link.send(now.duration_since(start), datagram.len()),
             Impairment::Trace(trace) => {
-                let step = sequence_number.wrapping_sub(first.wrapping_add(self.latest as u16)).cast_signed();
+                let step = number.wrapping_sub(first.wrapping_add(self.latest as u16)).cast_signed();
                 let place = self.latest + i64::from(step);
                 self.latest = self.latest.max(place);
                 let packet = usize::try_from(place).ok().and_then(|place| trace.packets().get(place));
                 packet.map_or_else(Default::default, |packet| packet.arrivals)
             }
+            Impairment::Path(path) => {
+                let Some(source) = source(datagram) else {
+                    return vec![now + path.delay_at(now.duration_since(start))];
+                };
+                let known = self.sources.iter().position(|(known, ..)| *known == source);
+                let at = known.unwrap_or(self.sources.len());
+                if known.is_none() {
+                    self.sources.push((source, now, path.clone()));
+                }
+                let (_, start, link) = &mut self.sources[at];
+                let arrivals = link.send(now.duration_since(*start), datagram.len());
+                return arrivals.into_iter().map(|arrival| *start + arrival).collect();
+            }
         };
         arrivals.into_iter().map(|arrival| start + arrival).collect()
     }
+}
+
+/// Whose RTP or RTCP a datagram is, and which of the two; `None` for what is neither.
+fn source(datagram: &[u8]) -> Option<(bool, u32)> {
+    let is_rtp = rtp_sequence_number(datagram).is_some();
+    let at = if is_rtp { 8 } else { 4 };
+    let is_either = is_rtp || matches!(*datagram, [128..=191, 192..=223, ..]);
+    let ssrc = datagram.get(at..at + 4).filter(|_| is_either)?;
+    Some((is_rtp, u32::from_be_bytes(ssrc.try_into().ok()?)))
 }
 
 /// The sequence number, where `datagram` is RTP: version 2 (RFC 7983 gives it 128 to 191) and not RTCP, whose packet type

@@ -90,7 +90,7 @@ pub(crate) enum TransportEvent {
     ControlLost,
     /// The peer says how our stream reaches it.
     Report(PeerReport),
-    /// What it says of our video tells how long the path there and back is.
+    /// How long the path there and back is: what it says of our video tells, or its answer to a check.
     RoundTrip(Duration),
 }
 

@@ -115,3 +115,34 @@ fn a_relay_stays_on_loopback() {
     let error = UdpRelay::in_front_of("192.0.2.1:5000".parse().unwrap(), Impairment::Link(Link::seeded(1)));
     assert_eq!(error.unwrap_err().kind(), io::ErrorKind::InvalidInput);
 }
+
+#[test]
+fn on_a_path_what_is_sent_again_changes_nothing_of_what_is_sent_first() {
+    let path = || Impairment::Path(Link::seeded(3).delay(Duration::from_millis(1)).loss(Loss::random(0.5)));
+    let of = |ssrc: u8, number: u16| {
+        let mut packet = rtp(number);
+        packet[11] = ssrc;
+        packet
+    };
+    let arrived = |with_another: bool| {
+        let ends = ends(path());
+        for number in 0..40 {
+            ends.send(&of(7, number));
+            if with_another {
+                ends.send(&of(8, number));
+            }
+        }
+        ends.send(b"end");
+        let mut numbers = Vec::new();
+        loop {
+            match ends.receive() {
+                end if end == b"end" => return numbers,
+                packet if packet[11] == 7 => numbers.push(rtp_sequence_number(&packet).unwrap()),
+                _ => {}
+            }
+        }
+    };
+    let alone = arrived(false);
+    assert!((5..35).contains(&alone.len()), "{alone:?}");
+    assert_eq!(arrived(true), alone);
+}

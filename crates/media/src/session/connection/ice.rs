@@ -166,6 +166,13 @@ impl Ice {
         })
     }
 
+    /// How long the path there and back is, by the peer's last answer to a check of the pair that is in use.
+    pub(super) fn round_trip(&self, now: Instant) -> Option<Duration> {
+        let pairs = self.agent.get_candidate_pairs_stats(now);
+        let pair = pairs.iter().find(|pair| pair.nominated && pair.responses_received > 0)?;
+        Duration::try_from_secs_f64(pair.current_round_trip_time).ok()
+    }
+
     pub(super) fn close(&mut self) -> Result<(), Error> {
         self.agent.close()
     }

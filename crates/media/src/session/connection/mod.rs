@@ -64,6 +64,7 @@ pub(crate) struct Connection {
     video: Option<ReceivedVideo>,
     /// When ICE, DTLS or SCTP is due: asked anew only after they were called.
     control_due: Option<MediaInstant>,
+    is_round_trip_reported: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +105,7 @@ impl Connection {
             audio: None,
             video: None,
             control_due: None,
+            is_round_trip_reported: false,
         })
     }
 
@@ -152,8 +154,15 @@ impl Connection {
     }
 
     fn handle_stun(&mut self, from: SocketAddr, datagram: BytesMut) -> Result<(), Dropped> {
-        let read = self.ice.read(self.instant(self.now), from, datagram);
+        let at = self.instant(self.now);
+        let is_answer = stun::is_answer(&datagram);
+        let read = self.ice.read(at, from, datagram);
         self.after_control();
+        // Who sends hears of the round trip in reports; who only looks has the answers to checks.
+        let asks = !self.video_sections.is_empty() && !self.is_round_trip_reported;
+        if is_answer && asks && self.told == Some(TransportEvent::Connected) {
+            self.events.extend(self.ice.round_trip(at).map(TransportEvent::RoundTrip));
+        }
         read.map_err(|_| Dropped::Control)
     }
 
@@ -200,6 +209,8 @@ impl Connection {
 
     fn handle_rtcp(&mut self, datagram: BytesMut) -> Result<(), Dropped> {
         let about_us = self.media.receive_report(self.now, datagram)?;
+        let of_speech = about_us.speech.and_then(|speech| speech.round_trip_time);
+        self.is_round_trip_reported |= about_us.round_trip.or(of_speech).is_some();
         self.events.extend(about_us.speech.map(TransportEvent::Report));
         self.events.extend(about_us.round_trip.map(TransportEvent::RoundTrip));
         Ok(())

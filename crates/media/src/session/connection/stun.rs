@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 /// RFC 8489 sections 5 and 14.
 const HEADER_LEN: usize = 20;
 const BINDING_REQUEST: [u8; 2] = [0x00, 0x01];
+const BINDING_SUCCESS: [u8; 2] = [0x01, 0x01];
 const MESSAGE_INTEGRITY: [u8; 2] = [0x00, 0x08];
 const INTEGRITY_LEN: usize = 20;
 
@@ -17,6 +18,11 @@ const ROOM: usize = 512;
 pub(super) fn may_be_genuine(message: &[u8], password: &str) -> bool {
     let is_request = message.starts_with(&BINDING_REQUEST);
     !is_request || is_signed(message, password) == Some(true)
+}
+
+/// Whether `message` says that it answers a request.
+pub(super) fn is_answer(message: &[u8]) -> bool {
+    message.starts_with(&BINDING_SUCCESS)
 }
 
 /// `None` where there is no signature.

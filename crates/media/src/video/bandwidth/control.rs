@@ -114,6 +114,14 @@ const CHANCE: f64 = 0.02;
 /// So many packets make a share.
 const LEAST_PACKETS: u32 = 20;
 
+/// Loss up to here that does not become less when less is sent is the path's own, as on radio, and no reason to send still less.
+const OWN_AT_MOST: f64 = 0.15;
+/// How far the rate is lowered, and how many packets are sent then, to know that.
+const TRIED: f64 = 0.8;
+const TRIAL_PACKETS: u32 = 100;
+/// What has to be left of the loss then: a queue that overflows loses far less once that much less comes.
+const STAYS: f64 = 0.6;
+
 /// The rate that loss allows.
 #[derive(Debug)]
 pub(super) struct LossControl {
@@ -121,6 +129,22 @@ pub(super) struct LossControl {
     arrived: u32,
     lost: u32,
     decided: Option<MediaInstant>,
+    /// The share that is the path's own.
+    own: f64,
+    /// The share of late.
+    smoothed: f64,
+    trial: Option<Trial>,
+}
+
+/// Whether sending less helps.
+#[derive(Clone, Copy, Debug)]
+struct Trial {
+    /// The rate and the share of loss before.
+    from: BitRate,
+    share: f64,
+    /// Since so much less is sent.
+    packets: u32,
+    lost: u32,
 }
 
 /// How often loss decides: a share takes time to be one.
@@ -128,7 +152,7 @@ const DECIDES: Duration = Duration::from_millis(250);
 
 impl LossControl {
     pub(super) fn new(start: BitRate) -> Self {
-        Self { rate: start, arrived: 0, lost: 0, decided: None }
+        Self { rate: start, arrived: 0, lost: 0, decided: None, own: 0.0, smoothed: 0.0, trial: None }
     }
 
     /// Delay has decided for `rate`: what loss would allow stays near it, so that it can hold it back at once, and at it where
@@ -146,12 +170,35 @@ impl LossControl {
             return self.rate;
         }
         let share = f64::from(self.lost) / f64::from(total);
-        if share > TOO_MUCH {
-            self.rate = sent_at.times(1.0 - 0.5 * share);
-        } else if share < CHANCE {
+        self.learn(share, total, sent_at);
+        let beyond = share - self.own;
+        if beyond > TOO_MUCH {
+            self.rate = sent_at.times(1.0 - 0.5 * beyond);
+            self.trial.get_or_insert(Trial { from: sent_at, share, packets: 0, lost: 0 });
+        } else if beyond < CHANCE {
             self.rate = BitRate(self.rate.0.max(sent_at.0)).times(1.05);
         }
         (self.arrived, self.lost, self.decided) = (0, 0, Some(now));
         self.rate
+    }
+
+    /// What of the loss is the path's own, by whether it became less when less was sent.
+    fn learn(&mut self, share: f64, total: u32, sent_at: BitRate) {
+        self.smoothed += (share - self.smoothed) / 16.0;
+        self.own = self.own.min(self.smoothed);
+        let Some(trial) = &mut self.trial else { return };
+        if sent_at > trial.from.times(TRIED) {
+            return;
+        }
+        trial.packets += total;
+        trial.lost += self.lost;
+        if trial.packets < TRIAL_PACKETS {
+            return;
+        }
+        let stays = f64::from(trial.lost) / f64::from(trial.packets);
+        if stays <= OWN_AT_MOST && stays >= STAYS * trial.share {
+            (self.own, self.smoothed) = (stays, stays);
+        }
+        self.trial = None;
     }
 }

@@ -10,6 +10,11 @@ struct Path {
     delay: Duration,
     /// Every so many packets one is lost.
     loses_every: Option<u32>,
+    /// Or each with this chance.
+    chance: f64,
+    random: u64,
+    /// What would stand in the queue for longer is lost.
+    longest_queue: Option<Duration>,
     free_at: MediaInstant,
     sent: u32,
 }
@@ -27,15 +32,22 @@ impl Path {
     fn new(kilobits: u64) -> Self {
         let rate = BitRate::from_kilobits_per_second(kilobits);
         let delay = Duration::from_millis(30);
-        Self { rate, delay, loses_every: None, free_at: MediaInstant::ZERO, sent: 0 }
+        let free_at = MediaInstant::ZERO;
+        Self { rate, delay, loses_every: None, chance: 0.0, random: 1, longest_queue: None, free_at, sent: 0 }
     }
 
     /// When a packet arrives, and how long it stood in the queue.
     fn carry(&mut self, now: MediaInstant, bytes: usize) -> (Option<MediaInstant>, Duration) {
         self.sent += 1;
         let begins = self.free_at.max(now);
+        if self.longest_queue.is_some_and(|longest| begins.since(now) > longest) {
+            return (None, begins.since(now));
+        }
         self.free_at = begins + Duration::from_secs_f64(bytes as f64 * 8.0 / self.rate.0 as f64);
-        let is_lost = self.loses_every.is_some_and(|every| self.sent.is_multiple_of(every));
+        self.random =
+            self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let is_unlucky = (self.random >> 40) as f64 / f64::from(1 << 24) < self.chance;
+        let is_lost = is_unlucky || self.loses_every.is_some_and(|every| self.sent.is_multiple_of(every));
         let arrival = (!is_lost).then_some(self.free_at + self.delay);
         (arrival, begins.since(now))
     }
@@ -128,6 +140,31 @@ fn chance_loss_is_no_reason_to_slow_down_and_much_loss_is() {
     let (chance, much) = (lossy(100), lossy(4));
     assert!(chance > 0.7, "{chance}");
     assert!(much < 0.2, "{much}");
+}
+
+#[test]
+fn a_path_that_loses_a_tenth_whatever_is_sent_is_used_all_the_same() {
+    for (chance, least) in [(0.05, 0.5), (0.1, 0.6)] {
+        let mut estimator = BandwidthEstimator::new(BandwidthLimits::default());
+        let (mut path, mut clock) = (Path::new(1500), MediaInstant::ZERO);
+        path.chance = chance;
+        let lossy = run(&mut estimator, &mut path, &mut clock, (120, 60));
+        assert!(lossy.used > least && lossy.used < 1.05, "{chance}: {lossy:?}");
+        assert!(lossy.queued < Duration::from_millis(400), "{chance}: {lossy:?}");
+    }
+}
+
+#[test]
+fn a_path_that_loses_what_is_too_much_is_not_taken_for_one_that_always_loses() {
+    for (kilobits, chance) in [(300, 0.0), (1000, 0.0), (1000, 0.05)] {
+        let limits =
+            BandwidthLimits { start: BitRate::from_kilobits_per_second(2500), ..BandwidthLimits::default() };
+        let mut estimator = BandwidthEstimator::new(limits);
+        let (mut path, mut clock) = (Path::new(kilobits), MediaInstant::ZERO);
+        (path.longest_queue, path.chance) = (Some(Duration::from_millis(30)), chance);
+        let run = run(&mut estimator, &mut path, &mut clock, (60, 40));
+        assert!(run.used > 0.3 && run.used < 1.25, "{kilobits} kb/s, {chance}: {run:?}");
+    }
 }
 
 #[test]

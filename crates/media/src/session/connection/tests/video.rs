@@ -211,6 +211,15 @@ fn the_round_trip_is_known_of_pictures_alone() {
 }
 
 #[test]
+fn the_round_trip_is_known_to_who_only_looks() {
+    let only = |direction| section(1, direction, &[H264]);
+    let mut line = connected(&[only(MediaDirection::ReceiveOnly)], &[only(MediaDirection::SendOnly)]);
+    line.pass(Duration::from_secs(5));
+    let told = |event: &TransportEvent| matches!(event, TransportEvent::RoundTrip(span) if *span <= Duration::from_millis(2));
+    assert!(line.events[OFFERING].iter().any(told), "{:?}", line.events[OFFERING]);
+}
+
+#[test]
 fn an_offer_of_pictures_says_what_the_profile_has() {
     let screen = section(2, MediaDirection::ReceiveOnly, &[Vp8]);
     let sections = (AudioSections { socket: 0, unmixed: 0 }, vec![both_ways(1), screen], None);
