@@ -23,7 +23,6 @@ const ATTENTION: Duration = Duration::from_millis(50);
 
 /// What a relay does to RTP on its way from the sender.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "there is one for a relay, which is moved once")]
 pub enum Impairment {
     /// Asks the link at each packet. Time begins at the first packet.
     Link(Link),
