@@ -1,10 +1,11 @@
 //! `offhook record --tracks` and `offhook recording`: a meeting of four, and a recorder that is killed at any instant.
 
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, SystemTime};
 
-use offhook::emulator::{AfterSpeech, Clip, Emulator, EmulatorSettings, FarEndScript, Meeting, User};
+use offhook::emulator::{AfterSpeech, Clip, Emulator, EmulatorSettings, FarEndScript, Film, Meeting, User};
 use offhook::media::MediaSourceId;
 use offhook::recording::folder::{self, Problem};
 
@@ -18,39 +19,51 @@ const AT_ONCE: usize = 5;
 /// What a process that is busy may add to the second: the kill itself, and the time stamps around it.
 const LEEWAY: Duration = Duration::from_millis(150);
 
-/// A meeting of four who speak at the same time.
+/// A meeting of four who say the same at the same time, and of whom one shows something.
 async fn emulator() -> Emulator {
     let emulator = Emulator::start(EmulatorSettings::default()).await.unwrap();
-    let script = (31..35).fold(FarEndScript::new().then(AfterSpeech::Repeat), |script, source| {
-        script.speaker(MediaSourceId(source), Clip::speech())
-    });
+    let script = FarEndScript::new().then(AfterSpeech::Repeat).show(Film::pattern());
+    let script =
+        (31..35).fold(script, |script, source| script.speaker(MediaSourceId(source), Clip::speech()));
     emulator.add_meeting(MEETING.0, Meeting::new(User::new("Ada", script)).passcode(MEETING.1));
     emulator
 }
 
 fn record(emulator: &Emulator, out: &Path) -> Running {
     let (join_id, passcode) = MEETING;
-    let record =
-        ["record", "--tracks", "--i-have-permission", "--meeting", join_id, "--passcode", passcode, "--out"];
+    let record = ["record", "--tracks", "--video", "--i-have-permission", "--meeting", join_id];
+    let record = [&record[..], &["--passcode", passcode, "--out"]].concat();
     offhook(emulator, &[&record[..], &[out.to_str().unwrap()]].concat())
 }
 
-fn opus_files(directory: &Path) -> Vec<PathBuf> {
+fn files(directory: &Path) -> Vec<PathBuf> {
     let files = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
-    let mut files: Vec<_> =
-        files.filter(|path| path.extension().is_some_and(|extension| extension == "opus")).collect();
+    let is_media = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| ["opus", "webm", "mkv"].map(AsRef::as_ref).contains(&extension))
+    };
+    let mut files: Vec<_> = files.filter(is_media).collect();
     files.sort();
     files
 }
 
-/// How long a player says that a file is.
-fn probed(path: &Path) -> Duration {
-    let probe = ["-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0"];
+/// What a player says of a file, as ffprobe's `entries` have it.
+fn ask(path: &Path, entries: &[&str]) -> String {
+    let probe = [&["-v", "error", "-of", "csv=p=0"], entries].concat();
     let probed =
         Command::new("ffprobe").args(probe).arg(path).output().expect("ffprobe is installed (script/setup)");
     assert!(probed.status.success() && probed.stderr.is_empty(), "{}: {probed:?}", path.display());
-    let seconds = String::from_utf8(probed.stdout).unwrap();
-    Duration::from_secs_f64(seconds.trim().parse().unwrap())
+    String::from_utf8(probed.stdout).unwrap()
+}
+
+/// How long a player says that a file is; of pictures that were not closed, when the last is shown.
+fn probed(path: &Path) -> Duration {
+    let seconds = ask(path, &["-show_entries", "format=duration"]);
+    let seconds = seconds.trim().parse().unwrap_or_else(|_| {
+        let times = ask(path, &["-show_entries", "packet=pts_time"]);
+        times.lines().last().unwrap().trim_end_matches(',').parse().unwrap()
+    });
+    Duration::from_secs_f64(seconds)
 }
 
 /// Records, and is killed `after` the first line; checks what is left.
@@ -71,15 +84,41 @@ fn check_killed(directory: &Path, killed: Duration) {
     let began = timeline.split("\"wallMillis\":").nth(1).and_then(|rest| rest.split(',').next()).unwrap();
     let began: u64 = began.parse().unwrap();
     let recorded = killed - Duration::from_millis(began);
-    let files = opus_files(directory);
+    let files = files(directory);
     for path in &files {
         let lost = recorded.saturating_sub(probed(path));
         assert!(lost < Duration::from_secs(1) + LEEWAY, "{} lost {lost:?} of {recorded:?}", path.display());
     }
+    check_alignment(directory);
     folder::finalize(directory).unwrap();
     assert_eq!(folder::verify(directory).unwrap().problems, []);
     let durations: Vec<_> = files.iter().map(|path| probed(path)).collect();
     assert!(durations.windows(2).all(|pair| pair[0] == pair[1]), "{durations:?}");
+}
+
+/// Where each packet stands in a track, in samples, by the hash of what is in it; those that are there once.
+fn packets(path: &Path) -> HashMap<String, i64> {
+    let mut places = HashMap::<String, Option<i64>>::new();
+    for line in ask(path, &["-show_data_hash", "md5", "-show_entries", "packet=pts,data_hash"]).lines() {
+        let (place, hash) = line.split_once(',').unwrap();
+        let again = places.contains_key(hash);
+        places.insert(hash.to_owned(), (!again).then(|| place.parse().unwrap()));
+    }
+    places.into_iter().filter_map(|(hash, place)| Some((hash, place?))).collect()
+}
+
+/// The speakers say the same, so that each packet is in all tracks, and was sent at the same tick: it stands at the same sample.
+fn check_alignment(directory: &Path) {
+    let tracks: Vec<_> =
+        (31..35).map(|source| packets(&directory.join(format!("speaker-{source}.opus")))).collect();
+    for (track, source) in tracks.iter().zip(31..) {
+        let same = track.iter().filter_map(|(hash, place)| Some(place - tracks[0].get(hash)?));
+        let (count, off) = (same.clone().count(), same.collect::<BTreeSet<_>>());
+        assert!(
+            count > 0 && off == BTreeSet::from([0]),
+            "speaker {source}: {count} packets are off by {off:?}"
+        );
+    }
 }
 
 /// `OFFHOOK_TEST_KILLS` says how many times, by default 20.
@@ -114,7 +153,7 @@ async fn tracks_are_verified_mixed_and_shown() {
     assert!(std::fs::read_dir(out.path()).unwrap().next().is_none(), "nothing was written");
 
     let Done { code, stdout, stderr } =
-        offhook(&emulator, &[&record[..], &["--i-have-permission"]].concat()).end().await;
+        offhook(&emulator, &[&record[..], &["--video", "1", "--i-have-permission"]].concat()).end().await;
     assert_eq!(code, Some(0), "{stderr}");
     let directory = stdout.trim_end();
     let recording = |what: &str| Running::start(&["recording", what, directory]).end();
@@ -129,9 +168,17 @@ async fn tracks_are_verified_mixed_and_shown() {
     assert_eq!(code, Some(0));
     let mixed = probed(Path::new(stdout.trim_end()));
     assert!(mixed >= Duration::from_secs(4), "{mixed:?}; {stderr}");
+    let codecs = ask(Path::new(stdout.trim_end()), &["-show_entries", "stream=codec_name"]);
+    assert_eq!(codecs.lines().collect::<Vec<_>>(), ["h264", "opus"]);
+    let Done { code, stdout, .. } =
+        Running::start(&["recording", "mix", directory, "--video", "none"]).end().await;
+    assert!(code == Some(0) && stdout.trim_end().ends_with("mixdown.opus"), "{stdout}");
+    let Done { code, stderr, .. } =
+        Running::start(&["recording", "mix", directory, "--video", "77"]).end().await;
+    assert!(code == Some(1) && stderr.contains("no pictures of 77"), "{stderr}");
     let Done { code, stdout, stderr } = recording("show").await;
     assert_eq!(code, Some(0));
-    assert!(stdout.contains("speaker-31") && stdout.contains('█'), "{stdout}");
+    assert!(stdout.contains("speaker-31") && stdout.contains('█') && stdout.contains('▒'), "{stdout}");
     assert!(Path::new(stderr.trim_end()).exists());
     let Done { code, .. } = Running::start(&["recording", "verify", directory, "--head", "0"]).end().await;
     assert_eq!(code, Some(1));

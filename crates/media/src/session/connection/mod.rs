@@ -202,6 +202,7 @@ impl Connection {
         let about_us = self.media.receive_report(self.now, datagram)?;
         self.events.extend(about_us.speech.map(TransportEvent::Report));
         self.events.extend(about_us.round_trip.map(TransportEvent::RoundTrip));
+        self.events.extend(self.media.take_clock_reports().map(TransportEvent::ClockReport));
         Ok(())
     }
 
