@@ -70,7 +70,7 @@ pub fn mix(directory: impl AsRef<Path>, show: Show<'_>) -> Result<Mixed, Recordi
         let file = reader::read(bytes).map_err(|error| not(error.to_string()))?;
         voices.push(Voice::new(file).map_err(|error| not(error.to_string()))?);
     }
-    let samples = voices.iter().map(|voice| voice.file.samples()).max().unwrap_or(0);
+    let longest = voices.iter().map(|voice| voice.file.samples()).max().unwrap_or(0);
     let shown = Shown::of(&folder, show)?;
     let name = match shown.as_ref().map(|shown| &shown.coding) {
         None => FILES[0],
@@ -79,7 +79,8 @@ pub fn mix(directory: impl AsRef<Path>, show: Show<'_>) -> Result<Mixed, Recordi
     };
     let path = folder.path.join(name);
     let written = |source| disk("cannot write", path.clone(), source);
-    let samples = samples.max(shown.as_ref().map_or(0, |shown| shown.end * RATE / 1000));
+    let shown_until = shown.as_ref().map_or(0, |shown| shown.end * RATE / 1000);
+    let samples = folder.samples().unwrap_or_else(|| longest.max(shown_until));
     let (packets, late) = sum(voices, samples).map_err(written)?;
     let bytes = match &shown {
         None => sound_alone(packets, late, samples).map_err(written)?,

@@ -1,5 +1,7 @@
 //! Whole meetings on a clock of our own: what is sent is known, and what is in the files is held against it.
 
+mod reports;
+
 use std::collections::{BTreeMap, HashMap};
 
 use offhook_media::FrameOrigin;
