@@ -130,15 +130,17 @@ pub fn verify(directory: impl AsRef<Path>) -> Result<Verified, RecordingError> {
     Ok(Verified { duration, files: tracks.len() + films.len(), head: folder.timeline.head.clone(), problems })
 }
 
-/// What a file holds, unless it is missing; and whether it is what the timeline vouches for.
+/// What a file holds; nothing where it is missing. Adds to `problems` where it is not what the timeline vouches for.
 fn read_file(
     folder: &Folder,
     file: &str,
     is_stopped: bool,
-) -> Result<Result<(Vec<u8>, Vec<Problem>), Problem>, RecordingError> {
+    problems: &mut Vec<Problem>,
+) -> Result<Option<Vec<u8>>, RecordingError> {
     let bytes = match folder.read(file) {
         Err(RecordingError::Disk { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(Err(Problem::Missing(file.to_owned())));
+            problems.push(Problem::Missing(file.to_owned()));
+            return Ok(None);
         }
         bytes => bytes?,
     };
@@ -150,8 +152,8 @@ fn read_file(
         // One that was closed says so.
         None => is_stopped,
     };
-    let problems = if changed { vec![Problem::Changed(file.to_owned())] } else { Vec::new() };
-    Ok(Ok((bytes, problems)))
+    problems.extend(changed.then(|| Problem::Changed(file.to_owned())));
+    Ok(Some(bytes))
 }
 
 fn problems_of_film(
@@ -159,10 +161,8 @@ fn problems_of_film(
     TrackFile { track, file }: &TrackFile,
     samples: Option<u64>,
 ) -> Result<Vec<Problem>, RecordingError> {
-    let (bytes, mut problems) = match read_file(folder, file, samples.is_some())? {
-        Ok(read) => read,
-        Err(missing) => return Ok(vec![missing]),
-    };
+    let mut problems = Vec::new();
+    let Some(bytes) = read_file(folder, file, samples.is_some(), &mut problems)? else { return Ok(problems) };
     let film = match film::read(&bytes) {
         Ok(film) => film,
         Err(error) => {
@@ -196,10 +196,8 @@ fn problems_of(
     TrackFile { track, file }: &TrackFile,
     samples: Option<u64>,
 ) -> Result<Vec<Problem>, RecordingError> {
-    let (bytes, mut problems) = match read_file(folder, file, samples.is_some())? {
-        Ok(read) => read,
-        Err(missing) => return Ok(vec![missing]),
-    };
+    let mut problems = Vec::new();
+    let Some(bytes) = read_file(folder, file, samples.is_some(), &mut problems)? else { return Ok(problems) };
     let read = match reader::read(&bytes) {
         Ok(read) => read,
         Err(error) => {

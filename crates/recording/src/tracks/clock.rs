@@ -64,6 +64,12 @@ const UNLIKELY_PICTURE: i64 = 600 * 48;
 /// of the one before.
 const SAME_TICK: i64 = 15 * 48;
 
+/// Packets of other streams that a new one is held against, at the least, to tell at which tick they were sent together.
+const LEAST_PAIRS: i64 = 5;
+
+/// By so many ticks the fastest packets can be misleading.
+const MOST_TICKS: i64 = 5;
+
 /// Off by so much, a stream has begun anew: 5 s.
 const RESTARTED: i64 = 5 * 48_000;
 
@@ -163,7 +169,7 @@ impl SessionClock {
         let Some(least) = delays.min() else { return };
         // A machine that is busy, or a queue on the way, makes the packets of all streams late.
         let (from, to) =
-            packets.fold((i64::MAX, i64::MIN), |(from, to), (_, now)| (from.min(now), to.max(now)));
+            packets.clone().fold((i64::MAX, i64::MIN), |(from, to), (_, now)| (from.min(now), to.max(now)));
         let meanwhile = self.recent.iter().filter(|(now, _)| (from..=to).contains(now));
         let late = meanwhile.map(|(_, delay)| *delay).min().unwrap_or(0);
         let mut base = least - late - self.skew();
@@ -172,6 +178,8 @@ impl SessionClock {
             Some(grid) => {
                 let off = (base - grid).rem_euclid(FRAME as i64);
                 base -= if off > SAME_TICK { off - FRAME as i64 } else { off };
+                let from = base + self.skew();
+                base += self.nearest_tick(packets.map(|(time, now)| (unwrapped(time) + from, now)));
             }
             None => self.grid = Some(base.rem_euclid(FRAME as i64)),
         }
@@ -179,6 +187,28 @@ impl SessionClock {
         let known = Stream { kind: stream.kind, last: (first, 0), base, fastest, is_reported: false };
         self.streams.insert(stream, known);
         self.follow_reports(to);
+    }
+
+    /// By how many samples packets that would stand at these positions, and came then, have to be moved to stand where others came
+    /// together with them: what is sent at one tick comes together most often, however late it is.
+    fn nearest_tick(&self, packets: impl Iterator<Item = (i64, i64)> + Clone) -> i64 {
+        let apart = |by: i64| {
+            let (mut sum, mut pairs) = (0, 0);
+            for (position, now) in packets.clone() {
+                let is_beside =
+                    |(at, delay): &&(i64, i64)| (at - delay - position - by).abs() < QUANTUM as i64;
+                for (at, _) in self.recent.iter().filter(is_beside) {
+                    sum += (now - at).abs();
+                    pairs += 1;
+                }
+            }
+            (pairs >= LEAST_PAIRS).then(|| sum / pairs)
+        };
+        let Some(here) = apart(0) else { return 0 };
+        let ticks = (-MOST_TICKS..=MOST_TICKS).map(|ticks| ticks * FRAME as i64);
+        let near = ticks.filter_map(|by| apart(by).map(|apart| (apart, by))).min();
+        // Where it is as good as any, it stays.
+        near.filter(|(apart, _)| *apart < here).map_or(0, |(_, by)| by)
     }
 
     /// The sender says how the clock of a stream stands.

@@ -120,6 +120,19 @@ fn pictures_stand_beside_the_sound_that_was_taken_with_them_where_it_is_reported
 }
 
 #[test]
+fn packets_that_come_in_bursts_are_of_the_ticks_at_which_others_came_with_them() {
+    let mut clock = SessionClock::default();
+    // A busy machine looks five times in 400 ms, once in time; and then the other stream's last packet is not there yet.
+    let late = [0, 800, 800, 850, 900];
+    let looks = |tick: i64| 960 * (tick / 4 * 4 + 3) + 5 + late[tick as usize / 4];
+    let ada = |tick: i64| looks(if tick == 3 { 4 } else { tick });
+    clock.place(MIX, (0..20).map(|tick| (960 * tick as u32, looks(tick))));
+    (0..20).for_each(|tick| _ = clock.arrived(MIX, 960 * tick as u32, looks(tick)));
+    clock.place(ADA, (0..20).map(|tick| (7 + 960 * tick as u32, ada(tick))));
+    assert_eq!(clock.position(ADA, 7 + 960 * 10), clock.position(MIX, 960 * 10));
+}
+
+#[test]
 fn a_stream_that_begins_anew_is_not_known() {
     let mut clock = SessionClock::default();
     clock.place(MIX, [(1000, 0)].into_iter());
