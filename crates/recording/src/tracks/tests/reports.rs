@@ -41,7 +41,7 @@ fn reports_tell_the_tick_where_arrivals_cannot_and_nonsense_is_not_believed() {
                 let wall = (1 << 40) + i64::from(tick) * 960;
                 let report = Report {
                     ntp: ((wall as u128) << 32).div_ceil(48_000) as u64,
-                    time: sender.packet(tick, at, &[]).time.wrapping_add(wrong - late),
+                    time: sender.packet(tick, at, &[]).time.wrapping_add(wrong).wrapping_sub(late),
                     at,
                 };
                 meeting.reported(StreamKind::Sound, sender.section, 1000 + sender.section as u32, report);
