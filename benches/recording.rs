@@ -1,7 +1,9 @@
-//! What does it cost to record a participant of a call? Packets into tracks as they came, beside decoding them and writing WAV.
+//! What does it cost to record a participant of a call? Packets into tracks as they came, beside decoding them and writing WAV; and
+//! pictures of a camera as they came.
 //!
 //! Calls of four speakers and the mix, over real UDP on loopback, for some seconds each. What is counted is the time on a processor of the
-//! media thread that receives, and of whatever records. Prints a table; `cargo bench --bench recording -- --seconds 20 --calls 10`.
+//! media thread that receives, and of whatever records: all of it, and what recording adds to receiving. A participant is a track of
+//! sound; a camera is a picture of 640 x 360, 25 times a second. Prints a table; `cargo bench --bench recording -- --seconds 20 --calls 10`.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -15,8 +17,11 @@ use std::time::Duration;
 use clap::Parser;
 use offhook::prelude::*;
 use offhook::recording::{RecordingError, TrackRecorder};
+use offhook_media::blob::MediaDirection;
+use offhook_media::video::VideoCodec;
 use offhook_media::{
-    AudioFormat, EncodedAudioSender, MediaPlatform, MediaPlatformSettings, MediaSession, MediaSourceId,
+    AudioFormat, EncodedAudioSender, MediaClock, MediaPlatform, MediaPlatformSettings, MediaSession,
+    MediaSourceId, VideoSocketSender, VideoSocketSettings,
 };
 
 #[path = "support/speech.rs"]
@@ -41,30 +46,43 @@ struct Arguments {
     bench: bool,
 }
 
+/// What is received, and what of it is recorded.
 #[derive(Clone, Copy, PartialEq)]
-enum Way {
-    Nothing,
-    NothingDecoded,
-    Tracks,
-    Wav,
+struct Way {
+    name: &'static str,
+    decoded: bool,
+    camera: bool,
+    records: bool,
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let Arguments { seconds, calls, .. } = Arguments::parse();
-    println!("{calls} calls of {SPEAKERS} speakers and the mix, {seconds} s each way\n");
-    println!("way                         CPU a track, ms/s    bytes a track and hour    calls a core");
-    for (way, name) in [
-        (Way::Nothing, "not decoded, not recorded"),
-        (Way::Tracks, "tracks, not decoded"),
-        (Way::NothingDecoded, "decoded, not recorded"),
-        (Way::Wav, "decoded, WAV at 16 kHz"),
+    println!("{calls} calls of {SPEAKERS} speakers and the mix, {seconds} s each way; CPU in ms a second\n");
+    println!(
+        "way                       CPU a participant    recording adds    participants a core    calls a core    MB a call and hour"
+    );
+    for (received, recorded, decoded, camera) in [
+        ("packets", "packets into tracks", false, false),
+        ("packets, a camera", "the same, recorded", false, true),
+        ("decoded", "decoded, WAV at 16 kHz", true, false),
     ] {
-        let (on_cpu, bytes) = measure(way, calls, Duration::from_secs(seconds)).await?;
-        let a_track = on_cpu.as_secs_f64() * 1000.0 / seconds as f64 / f64::from(calls * TRACKS);
-        let an_hour = bytes as f64 / f64::from(calls * TRACKS) * 3600.0 / seconds as f64;
-        let a_core = 1000.0 / (a_track * f64::from(TRACKS));
-        println!("{name:26}  {a_track:>17.3}    {an_hour:>22.0}    {a_core:>12.0}");
+        let mut base = 0.0;
+        for (name, records) in [(received, false), (recorded, true)] {
+            let way = Way { name, decoded, camera, records };
+            let (on_cpu, bytes) = measure(way, calls, Duration::from_secs(seconds)).await?;
+            let a_call = on_cpu.as_secs_f64() * 1000.0 / seconds as f64 / f64::from(calls);
+            let a_participant = a_call / f64::from(TRACKS);
+            let adds = if records { format!("{:.3}", a_participant - base) } else { String::new() };
+            base = a_participant;
+            let an_hour = bytes as f64 / f64::from(calls) * 3600.0 / seconds as f64 / 1e6;
+            let Way { name, .. } = way;
+            println!(
+                "{name:24}  {a_participant:>17.3}    {adds:>14}    {:>19.0}    {:>12.0}    {an_hour:>18.1}",
+                1000.0 / a_participant,
+                1000.0 / a_call,
+            );
+        }
     }
     Ok(())
 }
@@ -75,12 +93,17 @@ async fn measure(way: Way, calls: u32, span: Duration) -> Result<(Duration, u64)
     let peer = MediaPlatform::start(MediaPlatformSettings::default().workers(1))?;
     let before = threads()?;
     let bot = MediaPlatform::start(MediaPlatformSettings::default().workers(1))?;
-    let decoded = matches!(way, Way::Wav | Way::NothingDecoded);
+    let Way { decoded, camera, records, .. } = way;
     let audio =
         AudioSocketSettings::default().format(AudioFormat::Pcm16K).unmixed(SPEAKERS).encoded(!decoded);
-    let hears = MediaSessionSettings::default().audio(audio).tapped(way == Way::Tracks);
+    let hears = MediaSessionSettings::default().audio(audio).tapped(records && !decoded);
+    let with_camera = |settings: MediaSessionSettings, direction| {
+        let socket = VideoSocketSettings::default().codecs([VideoCodec::Vp8]).direction(direction);
+        if camera { settings.video(socket) } else { settings }
+    };
+    let hears = with_camera(hears, MediaDirection::ReceiveOnly);
     let sends = AudioSocketSettings::default().encoded(true).sends_unmixed(SPEAKERS);
-    let sends = MediaSessionSettings::default().audio(sends);
+    let sends = with_camera(MediaSessionSettings::default().audio(sends), MediaDirection::SendOnly);
     let packets = Arc::new(packets()?);
     let mut sessions = Vec::new();
     for _ in 0..calls {
@@ -94,6 +117,9 @@ async fn measure(way: Way, calls: u32, span: Duration) -> Result<(Duration, u64)
         for (section, sender) in std::iter::once(mixer.split().1).chain(speakers).enumerate() {
             tokio::spawn(speak(section as u32, sender, Arc::clone(&packets)));
         }
+        for socket in far.take_video_sockets() {
+            tokio::spawn(show(socket.split().1, far.clock()));
+        }
         sessions.push((near, far));
     }
     let over = Arc::new(AtomicBool::new(false));
@@ -101,13 +127,11 @@ async fn measure(way: Way, calls: u32, span: Duration) -> Result<(Duration, u64)
     let mut waves: Vec<JoinHandle<Result<(), RecordingError>>> = Vec::new();
     for (call, (near, _)) in sessions.iter_mut().enumerate() {
         let directory = directory.path().join(call.to_string());
-        match way {
-            Way::Nothing | Way::NothingDecoded => {}
-            Way::Tracks => {
-                let tap = near.take_tap().ok_or("tapped")?;
-                tracks.push(TrackRecorder::start(grant(), directory, tap, |_| {})?);
-            }
-            Way::Wav => waves.push(record_waves(near, &directory, &over)?),
+        if decoded && records {
+            waves.push(record_waves(near, &directory, &over)?);
+        } else if records {
+            let tap = near.take_tap().ok_or("tapped")?;
+            tracks.push(TrackRecorder::start(grant(), directory, tap, |_| {})?);
         }
     }
     // Past the beginning: silence before the first packet, files that are made.
@@ -169,6 +193,24 @@ async fn speak(section: u32, mut sender: EncodedAudioSender, packets: Arc<Vec<Ve
     }
     for packet in packets.iter().cycle() {
         if sender.send(packet, None).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Shows a pattern over and over: VP8 in an IVF file.
+async fn show(mut sender: VideoSocketSender, clock: impl MediaClock) {
+    let film = include_bytes!("../assets/pattern.ivf");
+    let (mut rest, mut frames) = (&film[32..], Vec::new());
+    while let Some((&[l0, l1, l2, l3, ..], after)) = rest.split_first_chunk::<12>() {
+        let (frame, after) = after.split_at(u32::from_le_bytes([l0, l1, l2, l3]) as usize);
+        frames.push(frame);
+        rest = after;
+    }
+    let mut ticks = tokio::time::interval(Duration::from_millis(40));
+    for frame in frames.into_iter().cycle() {
+        ticks.tick().await;
+        if sender.send(frame, clock.now()).await.is_err() {
             return;
         }
     }

@@ -1,11 +1,12 @@
-//! Joins a meeting and records it: a track for each speaker, aligned to a sample, and a timeline; then checks, mixes and draws it.
+//! Joins a meeting and records it: a track for each speaker, aligned to a sample, what cameras and the screen show, as it came, and a
+//! timeline; then checks, mixes and draws it.
 //!
 //! ```sh
 //! cargo run --example record_tracks -- --out recordings/meeting --seconds 6
 //! ```
 //!
-//! With no account, two people speak at the same time in the embedded emulator: `OUT` has a file of each, the mix, `timeline.jsonl`,
-//! `mixdown.opus` and `timeline.svg`. Kill it while it records: `offhook recording finalize OUT` closes what is there.
+//! With no account, two people speak at the same time in the embedded emulator, and one of them shows something: `OUT` has a file of
+//! each, the mix, the pictures, `timeline.jsonl`, `mixdown.mkv` and `timeline.svg`. Kill it while it records: `offhook recording finalize OUT` closes what is there.
 
 mod support;
 
@@ -13,10 +14,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use offhook::emulator::{AfterSpeech, Clip, FarEndScript};
-use offhook::media::MediaSourceId;
+use offhook::emulator::{AfterSpeech, Clip, FarEndScript, Film};
+use offhook::media::blob::MediaDirection;
+use offhook::media::{MediaSourceId, VideoSocketSettings};
 use offhook::prelude::*;
-use offhook::recording::folder::{self, Picture};
+use offhook::recording::folder::{self, Picture, Show};
 use offhook::signaling::model::JoinMeetingIdMeetingInfo;
 
 /// Record the speakers of a meeting into tracks on one timeline.
@@ -42,14 +44,16 @@ struct Arguments {
 async fn main() -> support::Outcome {
     let arguments = Arguments::parse();
     let announcement = Clip::from_wav(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/announcement.wav"))?;
-    let script = FarEndScript::new().say(Clip::speech().into()).then(AfterSpeech::Repeat);
+    let script =
+        FarEndScript::new().say(Clip::speech().into()).then(AfterSpeech::Repeat).show(Film::pattern());
     let (bot, emulator) = arguments.place.open(script.speaker(MediaSourceId(500), announcement)).await?;
 
     let tenant = emulator.as_ref().map_or(arguments.place.tenant.as_str(), Emulator::tenant_id);
     let meeting = JoinMeetingIdMeetingInfo::with_passcode(&arguments.join_id, arguments.passcode.as_str());
     let audio = AudioSocketSettings::default().unmixed(4);
     // What is tapped is recorded as it came, and the call notices nothing of it.
-    let media = MediaSessionSettings::default().audio(audio).tapped(true);
+    let sees = || VideoSocketSettings::default().direction(MediaDirection::ReceiveOnly);
+    let media = MediaSessionSettings::default().audio(audio).video(sees()).screen_share(sees()).tapped(true);
     let mut call = bot.call(NewCall::join_meeting(meeting, tenant), &media).await?;
     call.established().await?;
 
@@ -66,7 +70,7 @@ async fn main() -> support::Outcome {
     let verified = folder::verify(&arguments.out)?;
     let (seconds, problems) = (report.duration.as_secs_f64(), verified.problems.len());
     println!("{} tracks of {seconds:.3} s, {problems} problems; head {}", report.tracks, report.head);
-    println!("all of it: {}", folder::mix(&arguments.out)?.path.display());
+    println!("all of it: {}", folder::mix(&arguments.out, Show::Longest)?.path.display());
     let picture = Picture::of(&arguments.out)?;
     println!("drawn: {}\n\n{picture}", picture.write_svg()?.display());
     Ok(())

@@ -33,7 +33,10 @@ const MODULES: [(&str, &[&str]); 31] = [
             "video", "wire",
         ],
     ),
-    ("tap", &["clock", "encoded", "frame", "receive", "red", "ring", "rtp", "send", "time", "units"]),
+    (
+        "tap",
+        &["clock", "encoded", "frame", "receive", "red", "ring", "rtp", "send", "time", "units", "video"],
+    ),
     ("control", &["event", "units", "video"]),
     ("encoded", &["audio", "frame", "ledger", "receive", "ring", "rtp", "send", "stats", "time", "units"]),
     (

@@ -12,7 +12,7 @@ use offhook_media::video::VideoCodec;
 use offhook_media::{MediaSessionSettings, VideoSocketSettings};
 
 use crate::counting::take_turn;
-use crate::whole_path::{Progress, Running, count, platform};
+use crate::whole_path::{Progress, Running, count, platform, reads_tap};
 
 /// Between two pictures. What was sent is kept for a second, and the warm-up has to be longer.
 const PACE: Duration = Duration::from_millis(15);
@@ -26,7 +26,7 @@ fn pictures_that_are_shown_and_sent_back_allocate_nothing() {
     for codec in [VideoCodec::H264, VideoCodec::Vp8] {
         let (one, other) = (platform(), platform());
         let video = VideoSocketSettings::default().codecs([codec]).receive_queue(3);
-        let settings = MediaSessionSettings::default().video(video);
+        let settings = MediaSessionSettings::default().video(video).tapped(true);
         let mut offering = one.create_session(&settings).unwrap();
         let mut answering = other.answer_session(&settings, offering.blob()).unwrap();
         offering.accept_answer(answering.blob()).unwrap();
@@ -74,12 +74,13 @@ fn pictures_that_are_shown_and_sent_back_allocate_nothing() {
                 }
             }),
         );
+        let taps = [&mut offering, &mut answering].map(|session| reads_tap(session, &progress));
         let counted = count(&turn, &progress, || {
             let counters = [&offering, &answering].map(|session| session.stats().counters);
             let sum = |of: fn(&offhook_media::SessionCounters) -> u64| counters.iter().map(of).sum();
             (sum(|counters| counters.video_packets_sent), sum(|counters| counters.video_packets_received))
         });
-        [shown, seen, echo].into_iter().for_each(|thread| thread.join().unwrap());
+        [shown, seen, echo].into_iter().chain(taps).for_each(|thread| thread.join().unwrap());
         counted.assert_none_is_ours();
     }
 }

@@ -83,7 +83,7 @@ pub use stats::{
     InboundRtpStats, OutboundRtpStats, RemoteInboundRtpStats, SessionCounters, SessionStats, StatUnit,
     VideoInboundRtpStats, VideoOutboundRtpStats,
 };
-pub use tap::{HeardFrame, HeardSpeaker, HeardTick, MediaTap, Tapped};
+pub use tap::{ClockReport, HeardFrame, HeardSpeaker, HeardTick, MediaTap, Tapped, TappedPicture};
 pub use time::{MediaClock, MediaInstant, RtpTime};
 pub use tones::{Digit, ReceivedTone, Tone, ToneReceiver, ToneSettings, UnknownTone};
 pub use units::{MediaSourceId, SampleRate, Ssrc};

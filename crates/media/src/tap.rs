@@ -2,9 +2,16 @@
 //!
 //! The session never waits for its tap. What is not read in time is dropped, and counted.
 
+mod pictures;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::task::Waker;
 use std::time::Duration;
+
+use pictures::{PictureReader, PictureWriter, picture_ring};
+
+pub use pictures::TappedPicture;
 
 use crate::clock::SystemClock;
 use crate::encoded::EncodedFrame;
@@ -16,6 +23,7 @@ use crate::rtp::Encoding;
 use crate::send::OutgoingAudio;
 use crate::time::{MediaClock, MediaInstant, RtpTime};
 use crate::units::{MediaSourceId, Ssrc};
+use crate::video::{AssembledFrame, VideoCodec};
 
 /// How much a tap holds until it is read. Whoever records reads 20 times a second.
 const HELD: Duration = Duration::from_secs(2);
@@ -39,6 +47,29 @@ pub enum Tapped<'a> {
     Sent(&'a EncodedFrame),
     /// A tick gave these frames to the application.
     Heard(&'a HeardTick),
+    /// A picture came whole. Pictures wait apart: they are in order among themselves.
+    Picture(&'a TappedPicture),
+    /// The far end said how the clock of a stream stands to its wall clock.
+    Report(&'a ClockReport),
+}
+
+/// What a sender says of the clock of one of its streams (sender report, RFC 3550 section 6.4.1): by two of them, streams of one
+/// sender can be put as far apart as they were taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClockReport {
+    /// Whether it is of pictures, whose clock has 90 kHz, not 48.
+    pub is_picture: bool,
+    /// The section of audio (0 is the mix), or the video socket.
+    pub section: usize,
+    /// The stream.
+    pub ssrc: Ssrc,
+    /// The sender's wall clock: seconds in the upper half. What it counts from need not be a date.
+    pub ntp: u64,
+    /// The same instant on the clock of the stream.
+    pub sender_time: RtpTime,
+    /// When the report came.
+    pub arrival_time: MediaInstant,
 }
 
 /// What the jitter buffers made of a tick: 20 ms of each section.
@@ -90,6 +121,7 @@ enum Kind {
     Copy,
     Sent,
     Heard,
+    Report,
 }
 
 /// One place of the ring: memory for whatever it may be.
@@ -97,11 +129,14 @@ struct Item {
     kind: Kind,
     frame: EncodedFrame,
     tick: HeardTick,
+    report: ClockReport,
 }
 
 /// The application's end of a tap.
 pub struct MediaTap {
     ring: RingReader<Item>,
+    /// `None` of a session without video.
+    pictures: Option<PictureReader>,
     dropped: Arc<AtomicU64>,
     clock: SystemClock,
 }
@@ -109,13 +144,26 @@ pub struct MediaTap {
 impl MediaTap {
     /// What was tapped next, lent until the call after; `None` when nothing waits. Waiting is the reader's: nobody is woken.
     pub fn read(&mut self) -> Option<Tapped<'_>> {
-        let item = self.ring.read()?;
+        let Some(item) = self.ring.read() else {
+            return self.pictures.as_mut()?.read().map(Tapped::Picture);
+        };
         Some(match item.kind {
             Kind::Received => Tapped::Received(&item.frame),
             Kind::Copy => Tapped::Copy(&item.frame),
             Kind::Sent => Tapped::Sent(&item.frame),
             Kind::Heard => Tapped::Heard(&item.tick),
+            Kind::Report => Tapped::Report(&item.report),
         })
+    }
+
+    /// Asks the far end for a key frame on each video socket: for a recording that begins.
+    pub fn request_key_frames(&self) {
+        self.pictures.iter().for_each(PictureReader::request_key_frames);
+    }
+
+    /// Asks for one on one of them.
+    pub fn request_key_frame(&self, section: usize) {
+        self.pictures.iter().for_each(|pictures| pictures.request_key_frame(section));
     }
 
     /// The present instant, on the clock of everything that is tapped.
@@ -135,19 +183,71 @@ pub(crate) struct Tap(Option<Box<TapWriter>>);
 
 struct TapWriter {
     ring: RingWriter<Item>,
+    pictures: Option<PictureWriter>,
     dropped: Arc<AtomicU64>,
 }
 
 impl Tap {
-    /// A tap of a session that hears as many speakers beside the mix.
-    pub(crate) fn open(speakers: u8, clock: SystemClock) -> (Self, MediaTap) {
+    /// A tap of a session that hears as many speakers beside the mix, and has video sockets of each of which it is said whether it
+    /// shows a screen. `worker` wakes the session.
+    pub(crate) fn open(
+        speakers: u8,
+        is_screen: &[bool],
+        worker: &Waker,
+        clock: SystemClock,
+    ) -> (Self, MediaTap) {
         let sections = 3 + usize::from(speakers);
         let capacity = sections * A_SECOND * HELD.as_secs() as usize;
-        let make = || Item { kind: Kind::Heard, frame: EncodedFrame::empty(), tick: HeardTick::empty() };
+        let no_report = ClockReport {
+            is_picture: false,
+            section: 0,
+            ssrc: Ssrc(0),
+            ntp: 0,
+            sender_time: RtpTime(0),
+            arrival_time: MediaInstant::ZERO,
+        };
+        let make = || Item {
+            kind: Kind::Heard,
+            frame: EncodedFrame::empty(),
+            tick: HeardTick::empty(),
+            report: no_report,
+        };
         let (writer, reader) = frame_ring(capacity, make);
+        let (to_pictures, pictures) = picture_ring(is_screen, worker).unzip();
         let dropped = Arc::<AtomicU64>::default();
-        let tap = MediaTap { ring: reader, dropped: Arc::clone(&dropped), clock };
-        (Self(Some(Box::new(TapWriter { ring: writer, dropped }))), tap)
+        let tap = MediaTap { ring: reader, pictures, dropped: Arc::clone(&dropped), clock };
+        (Self(Some(Box::new(TapWriter { ring: writer, pictures: to_pictures, dropped }))), tap)
+    }
+
+    /// The far end reported of the clock of a stream.
+    pub(crate) fn reported(&mut self, report: ClockReport) {
+        let Some(tap) = &mut self.0 else { return };
+        let written = tap.ring.write(|item| (item.kind, item.report) = (Kind::Report, report));
+        tap.count(written);
+    }
+
+    /// A picture of a video section came whole.
+    pub(crate) fn shown(
+        &mut self,
+        section: usize,
+        of: (VideoCodec, Ssrc, Option<MediaSourceId>),
+        frame: &AssembledFrame<'_>,
+    ) {
+        let Some(TapWriter { pictures: Some(pictures), dropped, .. }) = self.0.as_deref_mut() else { return };
+        pictures.write(section, of, frame, dropped);
+    }
+
+    /// The far end was asked for a key frame on a video section.
+    pub(crate) fn asked_for_key_frame(&mut self, section: usize) {
+        if let Some(TapWriter { pictures: Some(pictures), .. }) = self.0.as_deref_mut() {
+            pictures.note_asked(section);
+        }
+    }
+
+    /// Whether whoever reads the tap needs a key frame of a video section, since this was last called.
+    pub(crate) fn wants_key_frame(&self, section: usize) -> bool {
+        let pictures = self.0.as_ref().and_then(|tap| tap.pictures.as_ref());
+        pictures.is_some_and(|pictures| pictures.wants_key_frame(section))
     }
 
     /// A packet of a section came.
@@ -250,7 +350,7 @@ mod tests {
 
     #[test]
     fn copies_follow_the_packet_that_carried_them_at_their_own_times() {
-        let (mut tap, mut reader) = Tap::open(1, SystemClock::start());
+        let (mut tap, mut reader) = Tap::open(1, &[], Waker::noop(), SystemClock::start());
         // RFC 2198 section 3: a copy that is 960 ticks older, of one byte, before the primary.
         let red = [0x80 | 111, (960_u32 >> 6) as u8, ((960_u32 & 0x3f) << 2) as u8, 1, 111, 9 << 3, 10 << 3];
         tap.received(1, &packet(Encoding::Red, &red));
@@ -267,7 +367,7 @@ mod tests {
 
     #[test]
     fn what_is_not_read_in_time_is_counted_and_nothing_waits() {
-        let (mut tap, mut reader) = Tap::open(0, SystemClock::start());
+        let (mut tap, mut reader) = Tap::open(0, &[], Waker::noop(), SystemClock::start());
         let capacity = 3 * A_SECOND * HELD.as_secs() as usize;
         for _ in 0..capacity + 7 {
             tap.received(0, &packet(Encoding::Opus, OPUS));

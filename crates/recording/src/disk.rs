@@ -1,8 +1,10 @@
 //! [io] The disk, as a recording needs it; a test has one that fails when it is told to.
 
 use std::fs::{self, File};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{Context, SHA256};
 
 /// What the name of a file ends with that is not complete yet.
 pub(crate) const PART: &str = ".part";
@@ -19,6 +21,9 @@ pub(crate) trait DiskFile: Send {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
     /// Takes back what is behind the first `len` bytes.
     fn truncate(&mut self, len: u64) -> io::Result<()>;
+    /// Puts `head` in the place of as many bytes at its beginning, and sums up the whole anew (SHA-256). Where that fails, the old
+    /// beginning stays.
+    fn begin_with(&mut self, head: &[u8]) -> io::Result<Context>;
     /// Whether nobody can find it any more.
     fn is_gone(&self) -> bool;
     /// Hands it to the disk.
@@ -36,7 +41,7 @@ impl Disk for Directory {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         let beside = self.0.join(format!("{name}{PART}"));
-        let mut file = File::create(&beside)?;
+        let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&beside)?;
         if let Err(error) = file.write_all(first) {
             // What is left of it is in nobody's way, and the next attempt begins it anew.
             _ = fs::remove_file(&beside);
@@ -62,12 +67,37 @@ impl DiskFile for OnDisk {
         self.file.seek(SeekFrom::Start(len)).map(|_| ())
     }
 
+    fn begin_with(&mut self, head: &[u8]) -> io::Result<Context> {
+        let mut old = vec![0; head.len()];
+        self.file.seek(SeekFrom::Start(0))?;
+        self.file.read_exact(&mut old)?;
+        self.file.seek(SeekFrom::Start(0))?;
+        let sum = self.file.write_all(head).and_then(|()| sum_of(&mut self.file));
+        if sum.is_err() {
+            self.file.seek(SeekFrom::Start(0))?;
+            self.file.write_all(&old)?;
+        }
+        sum
+    }
+
     fn is_gone(&self) -> bool {
         !is_there(&self.path, &self.file)
     }
 
     fn sync(&mut self) -> io::Result<()> {
         self.file.sync_all()
+    }
+}
+
+fn sum_of(file: &mut File) -> io::Result<Context> {
+    let mut context = Context::new(&SHA256);
+    let mut block = vec![0; 1 << 18];
+    file.seek(SeekFrom::Start(0))?;
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(context),
+            len => context.update(&block[..len]),
+        }
     }
 }
 

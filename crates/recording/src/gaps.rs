@@ -12,7 +12,7 @@ pub enum GapKind {
     Concealed,
     /// The sender sent nothing.
     NotSent,
-    /// The frames were there and were not read in time.
+    /// The frames, or pictures, were there and were not read in time.
     Skipped,
     /// Packets were lost on their way. The track has packets without content there, or silence.
     Lost,
@@ -24,6 +24,8 @@ pub enum GapKind {
     Corrected,
     /// The disk did not take it.
     Disk,
+    /// Pictures came that refer to others that were not recorded, up to a key frame.
+    NoKeyFrame,
 }
 
 /// A span of a recording that is not what was said.

@@ -35,6 +35,32 @@ pub enum Entry {
         /// The file, in the directory of the recording.
         file: String,
     },
+    /// A file of pictures was begun: another source, codec or size begins another one.
+    Video {
+        /// The track: `video-` or `screen-` with the media source id.
+        track: String,
+        /// The media source id, as in the roster; where the far end names none, `socket` and its number stand in the track's name.
+        source: Option<u32>,
+        /// The file, in the directory of the recording. Its times count from the beginning of the recording.
+        file: String,
+        /// Where its first picture stands.
+        first: u64,
+        /// How it is encoded, as Matroska calls it.
+        codec: String,
+        /// Pixels from left to right.
+        width: u16,
+        /// Pixels from top to bottom.
+        height: u16,
+    },
+    /// Pictures are there, without a gap.
+    Shown {
+        /// In which track.
+        track: String,
+        /// The first sample.
+        first: u64,
+        /// How many.
+        samples: u64,
+    },
     /// Someone is in the call.
     Joined {
         /// As the service names them.

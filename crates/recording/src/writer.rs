@@ -41,7 +41,8 @@ enum Order {
     Open(FileId, String, Class),
     Append(FileId, Vec<u8>),
     Hash(FileId),
-    Close(FileId),
+    /// With what the file begins with from now on, where that is known only now.
+    Close(FileId, Option<Vec<u8>>),
 }
 
 /// What both ends see.
@@ -172,7 +173,11 @@ impl Sink for Writer {
     }
 
     fn close(&mut self, file: FileId) {
-        self.order(Order::Close(file));
+        self.order(Order::Close(file, None));
+    }
+
+    fn close_with(&mut self, file: FileId, head: Vec<u8>) {
+        self.order(Order::Close(file, Some(head)));
     }
 
     fn hash(&mut self, file: FileId) {
@@ -226,6 +231,22 @@ impl Open {
     }
 }
 
+impl Open {
+    /// Ends the file: what the disk does not take now, it will not get, because the timeline says what is in it.
+    fn close(&mut self, disk: &mut dyn Disk, head: Option<Vec<u8>>) {
+        let is_whole = self.write(disk).is_ok();
+        self.pending.clear();
+        let Some(file) = self.file.as_mut().filter(|_| !self.is_gone) else { return };
+        if let Some(head) = head.filter(|_| is_whole)
+            && let Ok(hash) = file.begin_with(&head)
+        {
+            self.hash = hash;
+        }
+        // Its bytes are with the system; that they are on the disk, only this says.
+        _ = file.sync();
+    }
+}
+
 impl Thread {
     fn run(mut self, orders: &Receiver<Order>) {
         loop {
@@ -260,10 +281,9 @@ impl Thread {
                 self.write(id);
             }
             Order::Hash(id) => self.tell_hash(id, false),
-            Order::Close(id) => {
-                if let Some(file) = self.files.get_mut(&id).and_then(|open| open.file.as_mut()) {
-                    // Its bytes are with the system; that they are on the disk, only this says.
-                    _ = file.sync();
+            Order::Close(id, head) => {
+                if let Some(open) = self.files.get_mut(&id) {
+                    open.close(&mut *self.disk, head);
                 }
                 self.tell_hash(id, true);
             }

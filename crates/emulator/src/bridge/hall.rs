@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::ear::Ear;
 use super::events::{Listeners, RoomEvent};
-use super::inside::{End, Inside, OUTBOX};
+use super::inside::{End, Inside, OUTBOX, Script};
 use super::mix::SILENT;
 use super::path::Path;
 use super::person::{Answered, Person};
@@ -125,11 +125,9 @@ impl Hall {
             inside.connect(&seat.call);
         }
         drop(inside);
-        for id in &newcomers {
-            if is_open {
-                self.give_voice(id, 0);
-            }
-            self.begin_film(id);
+        newcomers.iter().for_each(|id| self.begin_film(id));
+        if is_open {
+            self.give_voices(newcomers, 0);
         }
         if needs_mixing {
             self.open();
@@ -139,39 +137,50 @@ impl Hall {
 
     /// From now on the room mixes: nobody's script speaks to a bot itself any more.
     fn open(self: &Arc<Self>) {
-        let mut scripts = Vec::new();
-        {
+        let (scripts, played) = {
             let mut inside = self.inside();
             if std::mem::replace(&mut inside.is_open, true) {
                 return;
             }
             let bots: Vec<String> = inside.ids(|end| matches!(end, End::Bot { .. }));
             let played = bots.iter().filter_map(|bot| inside.connect(bot)).max().unwrap_or_default();
-            scripts
-                .extend(inside.ids(|end| matches!(end, End::Script(_))).into_iter().map(|id| (id, played)));
-        }
-        scripts.into_iter().for_each(|(id, played)| self.give_voice(&id, played as usize));
+            (inside.ids(|end| matches!(end, End::Script(_))), played)
+        };
+        self.give_voices(scripts, played as usize);
         tokio::spawn(tick(Arc::downgrade(self)));
     }
 
-    /// Makes the voice of a scripted member, which has said `at` frames already, aside: long speech takes a while.
-    fn give_voice(self: &Arc<Self>, id: &str, at: usize) {
+    /// Makes the voices of scripted members, which have said `at` frames already, aside: long speech takes a while. All begin at the
+    /// same tick, however busy the machine is: what was written to be said together is said together.
+    fn give_voices(self: &Arc<Self>, ids: Vec<String>, at: usize) {
         let inside = self.inside();
-        let Some(End::Script(script)) = inside.ends.get(id) else { return };
-        let (script, hall, id) = (script.clone(), Arc::downgrade(self), id.to_owned());
+        let script = |id: String| match inside.ends.get(&id) {
+            Some(End::Script(script)) => Some((id, script.clone())),
+            _ => None,
+        };
+        let scripts: Vec<_> = ids.into_iter().filter_map(script).collect();
         drop(inside);
+        let hall = Arc::downgrade(self);
         tokio::task::spawn_blocking(move || {
-            let voice = if script.script.echo {
-                Voice::Echo(Box::new(SILENT))
-            } else {
+            let voice = |(id, script): (String, Script)| {
+                if script.script.echo {
+                    return Some((id, Voice::Echo(Box::new(SILENT))));
+                }
                 match ScriptVoice::new(script.clip.as_deref(), &script.script, at) {
-                    Ok(voice) => Voice::Script(voice),
-                    Err(error) => return tracing::warn!(%error, "a script cannot be spoken"),
+                    Ok(voice) => Some((id, Voice::Script(voice))),
+                    Err(error) => {
+                        tracing::warn!(%error, "a script cannot be spoken");
+                        None
+                    }
                 }
             };
+            let voices: Vec<_> = scripts.into_iter().filter_map(voice).collect();
             let Some(hall) = hall.upgrade() else { return };
-            if let Some(member) = hall.inside().room.member(&id) {
-                member.voice = Some(voice);
+            let mut inside = hall.inside();
+            for (id, voice) in voices {
+                if let Some(member) = inside.room.member(&id) {
+                    member.voice = Some(voice);
+                }
             }
         });
     }
@@ -220,21 +229,22 @@ impl Hall {
     /// A scripted member comes, if they are not there, and begins at once. Gives the source of their camera, where they show a film.
     pub(super) fn add(self: &Arc<Self>, person: &Scripted) -> Option<MediaSourceId> {
         let video = person.script.film.is_some().then(|| self.sources.next());
-        {
+        let come = {
             let mut inside = self.inside();
             let come = inside.take_place(person);
             if come.is_empty() {
                 return None;
             }
-            for id in come {
-                if let Some(member) = inside.room.member(&id) {
+            for id in &come {
+                if let Some(member) = inside.room.member(id) {
                     member.is_in = true;
                     member.sources.video = video.map(|source| source.0);
                 }
             }
-        }
+            come
+        };
         self.open();
-        self.give_voice(&person.id, 0);
+        self.give_voices(come, 0);
         self.begin_film(&person.id);
         self.listeners.changed();
         video

@@ -145,15 +145,16 @@ impl MediaSession {
         let (event_in, event_out) = frame_ring(EVENTS, nothing);
         let mut session =
             Session::new(transport, (streams, sender), (to_app, from_app), event_in, Arc::clone(&shared));
-        let tap =
-            settings.tapped.then(|| Tap::open(audio.unmixed, place.engine.clock)).map(|(tap, reader)| {
-                session.tap = tap;
-                reader
-            });
         let clock = place.engine.clock;
         let player = AudioPlayer::new(format, to_player, &shared);
         let tones = ToneDesk::new(to_tones, &shared);
         let knock = video::knock(place.commands(), place.seat.index);
+        let tap = settings.tapped.then(|| {
+            let is_screen: Vec<_> = shown.iter().map(PlannedSocket::is_screen).collect();
+            let (tap, reader) = Tap::open(audio.unmixed, &is_screen, &knock, clock);
+            session.tap = tap;
+            reader
+        });
         let is_offered = described(&blob, SdpType::Offer).is_ok();
         let (stage, video) = video::assemble(settings, shown, &shared, clock, &knock, is_offered);
         if let Some((stage, orders)) = stage {

@@ -95,6 +95,11 @@ pub(super) fn data_socket_of(offer: &OffhookBlob, shown: &[PlannedSocket]) -> Op
 }
 
 impl PlannedSocket {
+    /// Whether it is that of a shared screen.
+    pub(super) fn is_screen(&self) -> bool {
+        self.modality == Modality::VideoBasedScreenSharing
+    }
+
     /// Its section, as this end would have it.
     pub(super) fn section(&self) -> SectionPlan {
         let VideoSocketSettings { codecs, direction, .. } = self.settings.clone();

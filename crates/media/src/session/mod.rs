@@ -242,6 +242,7 @@ impl<T: Transport> Session<T> {
                     self.quality.on_report(&report, &self.shared.quality);
                     self.set_round_trip(round_trip_time);
                 }
+                TransportEvent::ClockReport(report) => self.tap.reported(report),
                 TransportEvent::RoundTrip(round_trip) => self.set_round_trip(Some(round_trip)),
                 TransportEvent::Disconnected => self.enter(MediaState::Disconnected, out),
                 TransportEvent::ControlLost => self.lose_control(out),

@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use crate::receive::AudioPacket;
 use crate::rtp::{ActiveSpeakers, AudioLevel, Encoding};
 use crate::send::OutgoingAudio;
+use crate::tap::ClockReport;
 use crate::time::{MediaInstant, RtpTime};
 use crate::units::{MediaSourceId, Ssrc};
 use crate::video::sender::OutgoingVideo;
@@ -90,6 +91,8 @@ pub(crate) enum TransportEvent {
     ControlLost,
     /// The peer says how our stream reaches it.
     Report(PeerReport),
+    /// It says how the clock of one of its streams stands.
+    ClockReport(ClockReport),
     /// How long the path there and back is: what it says of our video tells, or its answer to a check.
     RoundTrip(Duration),
 }

@@ -19,6 +19,7 @@ use super::outbox::Outbox;
 use super::transport::{OurFeedback, PeerFeedback, ReceivedVideo, Transport, VideoIndex};
 use crate::event::{MediaEvent, MediaStatus};
 use crate::sequence::{Extended, SequenceExtender};
+use crate::tap::Tap;
 use crate::time::MediaInstant;
 use crate::video::sender::{NotSent, SentAs, VideoSendEvent, VideoStreamId, VideoStreamSettings};
 use crate::video::simulcast::LayerRates;
@@ -129,7 +130,7 @@ impl VideoStage {
     }
 
     /// Takes in a packet.
-    fn receive(&mut self, packet: &ReceivedVideo, out: &mut Outbox) {
+    fn receive(&mut self, packet: &ReceivedVideo, tap: &mut Tap, out: &mut Outbox) {
         let now = packet.arrival_time;
         self.note_arrival(packet.transport_number, now);
         let counters = &self.shared.stats.counters;
@@ -144,7 +145,7 @@ impl VideoStage {
         }
         let Some(section) = self.sections.get_mut(packet.section) else { return };
         section.receiver.receive(packet.codec, packet.source, &packet.packet());
-        section.deliver(now, counters, out);
+        section.deliver(packet.section, now, tap, counters, out);
     }
 
     fn note_arrival(&mut self, number: Option<u16>, now: MediaInstant) {
@@ -179,15 +180,15 @@ impl VideoStage {
     }
 
     /// Does what is due at `now`: takes what the application gave, passes on frames, asks, answers, and sends what may leave.
-    fn drive(&mut self, now: MediaInstant, transport: &mut impl Transport, out: &mut Outbox) {
+    fn drive(&mut self, now: MediaInstant, transport: &mut impl Transport, tap: &mut Tap, out: &mut Outbox) {
         self.shared.video_knock.answer();
         self.take_frames(now, out);
         let counters = &self.shared.stats.counters;
         for (index, section) in self.sections.iter_mut().enumerate() {
             section.ask_for_packets(index, now, transport, &mut self.asked, counters);
             // What was asked for in vain is passed over here.
-            section.deliver(now, counters, out);
-            section.ask_for_key_frame(index, now, transport, counters);
+            section.deliver(index, now, tap, counters, out);
+            section.ask_for_key_frame(index, now, transport, tap, counters);
             while let Some(event) = section.receiver.poll_event(now) {
                 self.events.push(event_of(section.socket, event, counters));
             }

@@ -159,7 +159,8 @@ impl MediaSessionSettings {
     }
 
     /// Whether what is heard and said can be [tapped](crate::MediaSession::take_tap), encoded, to record it. Default false. Costs
-    /// some 170 KB for each section, and a copy of each packet.
+    /// some 170 KB for each section, and a copy of each packet; for each video socket that receives, memory for 40 of its largest
+    /// frames, and a copy of each.
     #[must_use]
     pub fn tapped(mut self, tapped: bool) -> Self {
         self.tapped = tapped;

@@ -94,6 +94,11 @@ impl FrameAssembler {
         }
     }
 
+    /// The stream that comes now, once one does.
+    pub(super) fn ssrc(&self) -> Option<Ssrc> {
+        self.ssrc
+    }
+
     /// Takes a packet in. After it, ask for frames until there are no more.
     pub fn insert(&mut self, packet: &VideoPacket<'_>) -> Inserted {
         if self.ssrc != Some(packet.ssrc) {

@@ -17,7 +17,7 @@ use std::time::Duration;
 use super::freeze::FreezeDetector;
 use super::{AssembledFrame, FrameAssembler, Inserted, VideoCodec, VideoPacket, VideoSize};
 use crate::time::{MediaInstant, RtpTime};
-use crate::units::MediaSourceId;
+use crate::units::{MediaSourceId, Ssrc};
 
 /// Between two requests for a key frame, the first time and at the most: each that is not answered doubles it. An encoder needs time,
 /// and a key frame takes longer than others to come.
@@ -97,6 +97,11 @@ impl VideoReceiver {
     /// What comes now.
     pub fn codec(&self) -> VideoCodec {
         self.codec
+    }
+
+    /// The stream that comes now; 0 before any.
+    pub fn ssrc(&self) -> Ssrc {
+        self.assembler.ssrc().unwrap_or(Ssrc(0))
     }
 
     /// Takes a packet in: of this codec, and of the picture of `source`. After it, ask for frames until there are no more.

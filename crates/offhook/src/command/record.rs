@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use offhook::media::AudioSocketReceiver;
+use offhook::media::blob::MediaDirection;
+use offhook::media::{AudioSocketReceiver, VideoSocketSettings};
 use offhook::prelude::*;
 use offhook::recording::{RecordingAuthority as _, RecordingError, RecordingReport, TrackEvent};
 
@@ -32,6 +33,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
     offhook record --graph http://127.0.0.1:9440 --user ada --seconds 5 --i-have-permission
     offhook record --graph http://127.0.0.1:9440 --meeting 1234567890 --passcode psw123 --tracks --i-have-permission
+    offhook record --graph http://127.0.0.1:9440 --user ada --tracks --video 2 --i-have-permission
     offhook record --answer --tracks --out compliance
 
 {EXIT_CODES}"))]
@@ -49,6 +51,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "COUNT", default_value_t = 4, requires = "tracks",
         value_parser = clap::value_parser!(u8).range(0..=10))]
     speakers: u8,
+    /// Record pictures, too, as they came: of so many cameras at the same time, and of the shared screen. With --tracks.
+    #[arg(long, value_name = "CAMERAS", num_args = 0..=1, default_missing_value = "1", requires = "tracks",
+        value_parser = clap::value_parser!(u8).range(0..=9))]
+    video: Option<u8>,
     /// Everybody in the call agrees to be recorded, or you may record for another reason: do not ask the service.
     #[arg(long)]
     i_have_permission: bool,
@@ -62,9 +68,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let Arguments { out, seconds: length, tracks, speakers, i_have_permission, place } = arguments;
+    let Arguments { out, seconds: length, tracks, speakers, video, i_have_permission, place } = arguments;
     let tracks = tracks.then_some(speakers);
-    visit::run(&place, Record { out, length, tracks, i_have_permission }).await
+    visit::run(&place, Record { out, length, tracks, video, i_have_permission }).await
 }
 
 struct Record {
@@ -72,13 +78,19 @@ struct Record {
     length: Option<Duration>,
     /// How many speakers can have a track; `None` for a WAV file.
     tracks: Option<u8>,
+    /// Cameras that can be recorded; `None` for no pictures, not of the screen either.
+    video: Option<u8>,
     i_have_permission: bool,
 }
 
 impl Work for Record {
     fn media(&self) -> MediaSessionSettings {
         let Some(speakers) = self.tracks else { return MediaSessionSettings::default() };
-        MediaSessionSettings::default().audio(AudioSocketSettings::default().unmixed(speakers)).tapped(true)
+        let audio = AudioSocketSettings::default().unmixed(speakers);
+        let settings = MediaSessionSettings::default().audio(audio).tapped(true);
+        let Some(cameras) = self.video else { return settings };
+        let sees = || VideoSocketSettings::default().direction(MediaDirection::ReceiveOnly);
+        (0..cameras).fold(settings.screen_share(sees()), |settings, _| settings.video(sees()))
     }
 
     async fn work(&self, call: &mut BotCall, until: Until) -> Outcome<CallReport> {
@@ -149,7 +161,7 @@ impl Record {
         })?;
         println!("{}", directory.display());
         // Nobody listens here: what is recorded is tapped.
-        drop(call.take_audio_socket());
+        drop((call.take_audio_socket(), call.take_video_sockets()));
         let length = self.length.unwrap_or(Duration::MAX);
         tokio::select! {
             () = tokio::time::sleep(length) => {}

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use offhook::recording::folder::{self, Picture};
+use offhook::recording::folder::{self, Picture, Show};
 
 /// Look after a recording of tracks: verify, finalize, mix, show.
 #[derive(Args)]
@@ -43,10 +43,14 @@ enum What {
         /// Directory of the recording.
         directory: PathBuf,
     },
-    /// Make one playable file of all speakers: mixdown.opus.
+    /// Make one playable file of all speakers: mixdown.opus; with pictures, where there are any: mixdown.webm or mixdown.mkv.
     Mix {
         /// Directory of the recording.
         directory: PathBuf,
+        /// Whose picture is shown: a track, such as screen-7, or the media source id of a camera; or none [default: that of which there
+        /// is most].
+        #[arg(long, value_name = "SOURCE")]
+        video: Option<String>,
     },
     /// Draw who spoke when and what is missing: here, and into timeline.svg.
     Show {
@@ -77,9 +81,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
                 files => println!("{files} files of {seconds:.3} s; head {}", finalized.head),
             }
         }
-        What::Mix { directory } => {
-            let mixed = folder::mix(directory)?;
+        What::Mix { directory, video } => {
+            let show = match video.as_deref() {
+                None => Show::Longest,
+                Some("none") => Show::Nothing,
+                Some(track) => Show::Track(track),
+            };
+            let mixed = folder::mix(directory, show)?;
             eprintln!("{:.3} s of {}", mixed.duration.as_secs_f64(), mixed.tracks.join(", "));
+            if !mixed.left_out.is_empty() {
+                eprintln!("of another codec or size, and left out: {}", mixed.left_out.join(", "));
+            }
             println!("{}", mixed.path.display());
         }
         What::Show { directory } => {

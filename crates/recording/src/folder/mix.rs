@@ -9,13 +9,15 @@ use offhook_media::AudioFormat;
 use offhook_media::mix::Limiter;
 
 use super::reader::{self, OpusFile};
+use super::shown::Shown;
 use super::{Folder, disk};
 use crate::error::RecordingError;
+use crate::format::matroska::Coding;
 use crate::format::ogg_opus::{LOOKAHEAD, OggOpusWriter};
 use crate::opus::{FRAME, RATE};
 
-/// What it is called beside the recording.
-pub(super) const FILE: &str = "mixdown.opus";
+/// What it is called beside the recording: sound alone, or with pictures in VP8 or H.264.
+pub(super) const FILES: [&str; 3] = ["mixdown.opus", "mixdown.webm", "mixdown.mkv"];
 
 /// Bits per second of the result: speech of several people, transparent.
 const BITRATE: i32 = 64_000;
@@ -33,14 +35,28 @@ pub struct Mixed {
     pub duration: Duration,
     /// Which tracks are in it.
     pub tracks: Vec<String>,
+    /// Files of the picture's track that are not in it, because their codec or size is another.
+    pub left_out: Vec<String>,
+}
+
+/// Which picture a mix shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Show<'a> {
+    /// That of which there is most, if there is any.
+    Longest,
+    /// That of a track, such as `video-7`; or of a camera by its media source id.
+    Track(&'a str),
+    /// None: sound alone.
+    Nothing,
 }
 
 /// Makes one file of all that was said in the recording in `directory`: every speaker, and the bot. Where there are no speakers of
-/// their own, the mix takes their place.
+/// their own, the mix takes their place. What `show` names is seen beside it, as it came: the files of one track that have the codec
+/// and the size of the longest of them.
 ///
 /// # Errors
-/// When there is no recording, a file does not read, or the disk refuses.
-pub fn mix(directory: impl AsRef<Path>) -> Result<Mixed, RecordingError> {
+/// When there is no recording or no such picture, a file does not read, or the disk refuses.
+pub fn mix(directory: impl AsRef<Path>, show: Show<'_>) -> Result<Mixed, RecordingError> {
     let folder = Folder::open(directory.as_ref())?;
     let mut tracks = folder.tracks();
     if tracks.iter().any(|track| track.track.starts_with("speaker-")) {
@@ -54,38 +70,60 @@ pub fn mix(directory: impl AsRef<Path>) -> Result<Mixed, RecordingError> {
         let file = reader::read(bytes).map_err(|error| not(error.to_string()))?;
         voices.push(Voice::new(file).map_err(|error| not(error.to_string()))?);
     }
-    let samples = voices.iter().map(|voice| voice.file.samples()).max().unwrap_or(0);
-    let path = folder.path.join(FILE);
+    let longest = voices.iter().map(|voice| voice.file.samples()).max().unwrap_or(0);
+    let shown = Shown::of(&folder, show)?;
+    let name = match shown.as_ref().map(|shown| &shown.coding) {
+        None => FILES[0],
+        Some(Coding::Vp8 { .. }) => FILES[1],
+        Some(_) => FILES[2],
+    };
+    let path = folder.path.join(name);
     let written = |source| disk("cannot write", path.clone(), source);
-    let bytes = sum(voices, samples).map_err(written)?;
+    let shown_until = shown.as_ref().map_or(0, |shown| shown.end * RATE / 1000);
+    let samples = folder.samples().unwrap_or_else(|| longest.max(shown_until));
+    let (packets, late) = sum(voices, samples).map_err(written)?;
+    let bytes = match &shown {
+        None => sound_alone(packets, late, samples).map_err(written)?,
+        Some(shown) => shown.with_sound(&packets, late, samples),
+    };
     fs::write(&path, bytes).map_err(written)?;
     let duration = Duration::from_nanos(samples * 1_000_000 / (RATE / 1000));
     let mut tracks: Vec<_> = tracks.into_iter().map(|track| track.track).collect();
     tracks.dedup();
-    Ok(Mixed { path, duration, tracks })
+    let mut left_out = Vec::new();
+    if let Some(shown) = shown {
+        tracks.push(shown.track);
+        left_out = shown.left_out;
+    }
+    Ok(Mixed { path, duration, tracks, left_out })
 }
 
-/// The sum of all, encoded.
-fn sum(mut voices: Vec<Voice<'_>>, samples: u64) -> std::io::Result<Vec<u8>> {
+fn sound_alone(packets: Vec<Vec<u8>>, late: u64, samples: u64) -> std::io::Result<Vec<u8>> {
+    let mut ogg = OggOpusWriter::new(1, late as u16, &[("TITLE", "all speakers".to_owned())])?;
+    packets.into_iter().try_for_each(|packet| ogg.push(packet, FRAME))?;
+    ogg.finish(samples + late)
+}
+
+/// The sum of all, encoded in packets of [`FRAME`]; and by how many samples they are late.
+fn sum(mut voices: Vec<Voice<'_>>, samples: u64) -> std::io::Result<(Vec<Vec<u8>>, u64)> {
     let mut encoder =
         Encoder::new(RATE as u32, Channels::Mono, Application::Audio).map_err(std::io::Error::other)?;
     encoder.set_bitrate(::opus::Bitrate::Bits(BITRATE)).map_err(std::io::Error::other)?;
     let mut limiter = Limiter::new(AudioFormat::Pcm48K);
     let late = limiter.delay() as u64 + LOOKAHEAD;
-    let mut ogg = OggOpusWriter::new(1, late as u16, &[("TITLE", "all speakers".to_owned())])?;
-    let end = samples + late;
+    let count = (samples + late).div_ceil(FRAME);
+    let mut packets = Vec::with_capacity(count as usize);
     let mut sums = [0_i32; FRAME as usize];
     let mut limited = [0_i16; FRAME as usize];
-    while ogg.granule() < end {
+    for _ in 0..count {
         sums.fill(0);
         for voice in &mut voices {
             voice.add_to(&mut sums);
         }
         limiter.process(&sums, &mut limited);
-        let packet = encoder.encode_vec(&limited, 1275).map_err(std::io::Error::other)?;
-        ogg.push(packet, FRAME)?;
+        packets.push(encoder.encode_vec(&limited, 1275).map_err(std::io::Error::other)?);
     }
-    ogg.finish(end)
+    Ok((packets, late))
 }
 
 /// A track that is decoded as it is asked for.

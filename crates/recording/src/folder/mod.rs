@@ -1,18 +1,23 @@
 //! [io] What is done with a recording once it is there: look whether it is whole ([`verify`]), close one that nobody stopped
 //! ([`finalize`]), make one file of it ([`mix`]), draw it ([`Picture`]).
 
+mod film;
 mod finalize;
 mod mix;
 mod picture;
 mod reader;
+mod shown;
 mod verify;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use film::FilmError;
+#[cfg(test)]
+pub(crate) use film::read as read_film;
 pub use finalize::{Finalized, finalize};
-pub use mix::{Mixed, mix};
+pub use mix::{Mixed, Show, mix};
 pub use picture::Picture;
 pub use reader::OggError;
 #[cfg(test)]
@@ -62,6 +67,17 @@ impl Folder {
             _ => None,
         };
         self.entries().filter_map(track).collect()
+    }
+
+    /// The files of pictures.
+    fn films(&self) -> Vec<TrackFile> {
+        let film = |entry: &Entry| match entry {
+            Entry::Video { track, file, .. } if !file.contains(['/', '\\']) => {
+                Some(TrackFile { track: track.clone(), file: file.clone() })
+            }
+            _ => None,
+        };
+        self.entries().filter_map(film).collect()
     }
 
     /// How long it is, where it was closed.

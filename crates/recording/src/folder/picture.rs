@@ -50,6 +50,7 @@ struct Span {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Speech,
+    Pictures,
     Guess,
     Loss,
     Disk,
@@ -58,7 +59,7 @@ enum What {
 impl What {
     fn of(kind: GapKind) -> Option<Self> {
         match kind {
-            GapKind::Lost => Some(Self::Loss),
+            GapKind::Lost | GapKind::NoKeyFrame => Some(Self::Loss),
             GapKind::Late | GapKind::Concealed => Some(Self::Guess),
             GapKind::Disk | GapKind::Skipped => Some(Self::Disk),
             GapKind::NotSent | GapKind::Silent | GapKind::Corrected => None,
@@ -68,6 +69,7 @@ impl What {
     fn letter(self) -> char {
         match self {
             Self::Speech => '█',
+            Self::Pictures => '▒',
             Self::Guess => '~',
             Self::Loss => 'x',
             Self::Disk => '!',
@@ -77,6 +79,7 @@ impl What {
     fn colour(self) -> &'static str {
         match self {
             Self::Speech => "#2f6f9f",
+            Self::Pictures => "#5f9f6f",
             Self::Guess => "#e0a030",
             Self::Loss => "#c03030",
             Self::Disk => "#7030a0",
@@ -86,13 +89,14 @@ impl What {
     fn name(self) -> &'static str {
         match self {
             Self::Speech => "speech",
+            Self::Pictures => "pictures",
             Self::Guess => "heard as a guess",
             Self::Loss => "lost",
             Self::Disk => "not written",
         }
     }
 
-    const ALL: [Self; 4] = [Self::Speech, Self::Guess, Self::Loss, Self::Disk];
+    const ALL: [Self; 5] = [Self::Speech, Self::Pictures, Self::Guess, Self::Loss, Self::Disk];
 }
 
 impl Picture {
@@ -108,17 +112,22 @@ impl Picture {
         let mut marks = Vec::new();
         for Line { at, entry, .. } in folder.lines() {
             let (track, span) = match entry {
-                Entry::Track { track, .. } => {
+                Entry::Track { track, .. } | Entry::Video { track, .. } => {
                     lanes.entry(track.clone()).or_default();
                     continue;
                 }
                 Entry::Joined { source: Some(source), name: Some(name), .. } => {
-                    names.insert(format!("speaker-{source}"), name.clone());
+                    for kind in ["speaker", "video", "screen"] {
+                        names.insert(format!("{kind}-{source}"), name.clone());
+                    }
                     marks.push((*at, format!("{name} joined")));
                     continue;
                 }
                 Entry::Spoke { track, first, samples } => {
                     (track, Some(Span { what: What::Speech, first: *first, samples: *samples }))
+                }
+                Entry::Shown { track, first, samples } => {
+                    (track, Some(Span { what: What::Pictures, first: *first, samples: *samples }))
                 }
                 Entry::Gap { track, kind, first, samples } => {
                     (track, What::of(*kind).map(|what| Span { what, first: *first, samples: *samples }))

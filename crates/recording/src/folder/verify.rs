@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use super::film::{self, FilmError};
 use super::reader::{self, OggError};
 use super::{Folder, TrackFile};
 use crate::disk::PART;
@@ -20,7 +21,7 @@ use crate::opus::{self, RATE};
 pub struct Verified {
     /// How long the recording is; of one that nobody stopped, as far as its timeline goes.
     pub duration: Duration,
-    /// How many files of tracks it has.
+    /// How many files of tracks it has, with those of pictures.
     pub files: usize,
     /// The hash that vouches for all of it. Only one that was kept elsewhere proves that the whole was not made anew.
     pub head: String,
@@ -42,6 +43,15 @@ pub enum Problem {
     Changed(String),
     /// A file does not read.
     Damaged(String, OggError),
+    /// A file of pictures does not read.
+    DamagedFilm(String, FilmError),
+    /// The timeline says that there is no picture, and there is one.
+    PictureInGap {
+        /// The file.
+        file: String,
+        /// Where.
+        sample: u64,
+    },
     /// A file is not as long as the recording.
     WrongLength {
         /// The file.
@@ -68,6 +78,10 @@ impl fmt::Display for Problem {
             Self::Unknown(file) => write!(f, "{file} is not part of the recording"),
             Self::Changed(file) => write!(f, "{file} was changed"),
             Self::Damaged(file, error) => write!(f, "{file}: {error}"),
+            Self::DamagedFilm(file, error) => write!(f, "{file}: {error}"),
+            Self::PictureInGap { file, sample } => {
+                write!(f, "{file} has a picture at sample {sample}, where the timeline has a gap")
+            }
             Self::WrongLength { file, samples, recording } => {
                 write!(f, "{file} has {samples} samples, the recording {recording}")
             }
@@ -93,13 +107,18 @@ pub fn verify(directory: impl AsRef<Path>) -> Result<Verified, RecordingError> {
     for track in &tracks {
         problems.extend(problems_of(&folder, track, samples)?);
     }
-    let known: BTreeSet<_> = tracks.iter().map(|track| &track.file[..]).chain([journal::FILE]).collect();
+    let films = folder.films();
+    for film in &films {
+        problems.extend(problems_of_film(&folder, film, samples)?);
+    }
+    let known: BTreeSet<_> =
+        tracks.iter().chain(&films).map(|track| &track.file[..]).chain([journal::FILE]).collect();
     let list =
         fs::read_dir(&folder.path).map_err(|error| super::disk("cannot list", folder.path.clone(), error))?;
     for file in list.flatten() {
         let name = file.file_name().to_string_lossy().into_owned();
         // What is made of a recording afterwards, and can be made again, may lie beside it.
-        let is_product = [super::mix::FILE, super::picture::FILE].contains(&&name[..]);
+        let is_product = super::mix::FILES.contains(&&name[..]) || name == super::picture::FILE;
         // A kill may have come while a file was made.
         let is_part = name.ends_with(PART);
         if !known.contains(&name[..]) && !is_product && !is_part {
@@ -108,7 +127,68 @@ pub fn verify(directory: impl AsRef<Path>) -> Result<Verified, RecordingError> {
     }
     let last = folder.lines().last().map_or(0, |line| line.at);
     let duration = Duration::from_nanos(samples.unwrap_or(last) * 1_000_000 / (RATE / 1000));
-    Ok(Verified { duration, files: tracks.len(), head: folder.timeline.head.clone(), problems })
+    Ok(Verified { duration, files: tracks.len() + films.len(), head: folder.timeline.head.clone(), problems })
+}
+
+/// What a file holds; nothing where it is missing. Adds to `problems` where it is not what the timeline vouches for.
+fn read_file(
+    folder: &Folder,
+    file: &str,
+    is_stopped: bool,
+    problems: &mut Vec<Problem>,
+) -> Result<Option<Vec<u8>>, RecordingError> {
+    let bytes = match folder.read(file) {
+        Err(RecordingError::Disk { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            problems.push(Problem::Missing(file.to_owned()));
+            return Ok(None);
+        }
+        bytes => bytes?,
+    };
+    let changed = match folder.hash_of(file) {
+        Some((len, sha256, closed)) => {
+            let prefix = usize::try_from(len).ok().and_then(|len| bytes.get(..len));
+            prefix.is_none_or(|prefix| journal::hash(prefix) != sha256) || closed && bytes.len() as u64 != len
+        }
+        // One that was closed says so.
+        None => is_stopped,
+    };
+    problems.extend(changed.then(|| Problem::Changed(file.to_owned())));
+    Ok(Some(bytes))
+}
+
+fn problems_of_film(
+    folder: &Folder,
+    TrackFile { track, file }: &TrackFile,
+    samples: Option<u64>,
+) -> Result<Vec<Problem>, RecordingError> {
+    let mut problems = Vec::new();
+    let Some(bytes) = read_file(folder, file, samples.is_some(), &mut problems)? else { return Ok(problems) };
+    let film = match film::read(&bytes) {
+        Ok(film) => film,
+        Err(error) => {
+            problems.push(Problem::DamagedFilm(file.clone(), error));
+            return Ok(problems);
+        }
+    };
+    let last = film.frames.last().map_or(0, |last| last.at);
+    // Times in it are rounded to milliseconds.
+    let end = film.end.unwrap_or(last).saturating_sub(1) * RATE / 1000;
+    if let Some(recording) = samples
+        && end > recording
+    {
+        problems.push(Problem::WrongLength { file: file.clone(), samples: end, recording });
+    }
+    for gap in folder.entries() {
+        let Entry::Gap { track: of, first, samples, .. } = gap else { continue };
+        let (begins, ends) = (first * 1000 / RATE + 1, ((first + samples) * 1000 / RATE).saturating_sub(1));
+        let inside = film.frames.iter().find(|frame| of == track && (begins..ends).contains(&frame.at));
+        if let Some(frame) = inside {
+            let sample = frame.at * RATE / 1000;
+            problems.push(Problem::PictureInGap { file: file.clone(), sample });
+            break;
+        }
+    }
+    Ok(problems)
 }
 
 fn problems_of(
@@ -116,24 +196,8 @@ fn problems_of(
     TrackFile { track, file }: &TrackFile,
     samples: Option<u64>,
 ) -> Result<Vec<Problem>, RecordingError> {
-    let bytes = match folder.read(file) {
-        Err(RecordingError::Disk { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            return Ok(vec![Problem::Missing(file.clone())]);
-        }
-        bytes => bytes?,
-    };
     let mut problems = Vec::new();
-    let changed = match folder.hash_of(file) {
-        Some((len, sha256, closed)) => {
-            let prefix = usize::try_from(len).ok().and_then(|len| bytes.get(..len));
-            prefix.is_none_or(|prefix| journal::hash(prefix) != sha256) || closed && bytes.len() as u64 != len
-        }
-        // One that was closed says so.
-        None => samples.is_some(),
-    };
-    if changed {
-        problems.push(Problem::Changed(file.clone()));
-    }
+    let Some(bytes) = read_file(folder, file, samples.is_some(), &mut problems)? else { return Ok(problems) };
     let read = match reader::read(&bytes) {
         Ok(read) => read,
         Err(error) => {

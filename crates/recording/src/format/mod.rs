@@ -1,4 +1,6 @@
 //! Append-only writers of file formats, with a bounded loss.
 
+pub(crate) mod avc;
+pub(crate) mod matroska;
 pub(crate) mod ogg_opus;
 pub(crate) mod wav;

@@ -76,7 +76,7 @@ impl OggOpusWriter {
 }
 
 /// The identification header (RFC 7845 section 5.1): one channel, which also decodes packets of two.
-fn head(pre_skip: u16) -> Vec<u8> {
+pub(crate) fn head(pre_skip: u16) -> Vec<u8> {
     let mut head = b"OpusHead\x01\x01".to_vec();
     head.extend(pre_skip.to_le_bytes());
     head.extend((opus::RATE as u32).to_le_bytes());

@@ -6,13 +6,33 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use super::reports::{Report, Reports};
 use crate::opus::{FRAME, QUANTUM};
 
 /// A stream of the far end: its section, and its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct StreamId {
+    pub(crate) kind: StreamKind,
     pub(crate) section: usize,
     pub(crate) ssrc: u32,
+}
+
+/// What a stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum StreamKind {
+    Sound,
+    /// Taken at no tick, and large: when it comes says little of the clock.
+    Picture,
+}
+
+impl StreamKind {
+    /// Samples that so many ticks of its RTP clock last: those of sound are samples, pictures have 90 kHz.
+    fn samples(self, ticks: i64) -> i64 {
+        match self {
+            Self::Sound => ticks,
+            Self::Picture => ticks * 8 / 15,
+        }
+    }
 }
 
 /// How long the packets of a new stream are looked at before it gets its place: some of them will have come fast.
@@ -30,9 +50,25 @@ const WINDOW_ALONE: i64 = 2 * 48_000;
 /// A stream that is off by more than this, and the others are not, has a clock of its own, or was put at the wrong tick.
 const OFF_ALONE: i64 = 600;
 
+/// The same of pictures, of which even the fastest may have waited for others.
+const OFF_PICTURE: i64 = 40 * 48;
+
+/// By so much the packets of one stream do not take longer than those of the others: 70 ms. Whose sender says so, says it of another
+/// clock.
+const UNLIKELY: i64 = 70 * 48;
+
+/// The same of pictures, for which an encoder takes its time: 600 ms.
+const UNLIKELY_PICTURE: i64 = 600 * 48;
+
 /// Packets of a tick are sent one after the other: what comes later by less than this is of the same tick, and what is earlier
 /// of the one before.
 const SAME_TICK: i64 = 15 * 48;
+
+/// Packets of other streams that a new one is held against, at the least, to tell at which tick they were sent together.
+const LEAST_PAIRS: i64 = 5;
+
+/// By so many ticks the fastest packets can be misleading.
+const MOST_TICKS: i64 = 5;
 
 /// Off by so much, a stream has begun anew: 5 s.
 const RESTARTED: i64 = 5 * 48_000;
@@ -52,6 +88,8 @@ pub(crate) struct SessionClock {
     together: Fastest,
     /// When the latest packets came, and how late they were: what a new stream is compared with.
     recent: VecDeque<(i64, i64)>,
+    /// What the far end says of the clocks of its streams.
+    reports: Reports,
     /// When the first packet came.
     began: Option<i64>,
     /// When it was last corrected.
@@ -60,11 +98,14 @@ pub(crate) struct SessionClock {
 
 #[derive(Debug)]
 struct Stream {
-    /// The last time stamp, as it came and unwrapped.
+    kind: StreamKind,
+    /// The last time stamp, as it came and unwrapped, in ticks of its own clock.
     last: (u32, i64),
     /// What leads from the unwrapped time to the clock that all streams share.
     base: i64,
     fastest: Fastest,
+    /// It stands where its sender says.
+    is_reported: bool,
 }
 
 /// The least delay of packets, by windows.
@@ -90,6 +131,11 @@ impl Fastest {
         self.settled.map(|settled| self.least.map_or(settled, |least| settled.min(least)))
     }
 
+    /// The same, as soon as there is anything to tell by.
+    fn latest(&self) -> Option<i64> {
+        self.off().or(self.least)
+    }
+
     fn moved(&mut self, by: i64) {
         for delay in [&mut self.least, &mut self.settled].into_iter().flatten() {
             *delay -= by;
@@ -110,7 +156,7 @@ impl SessionClock {
     /// Whether a stream has its place, and the packet at `time` that came at `now` is near it.
     pub(crate) fn knows(&self, stream: StreamId, time: u32, now: i64) -> bool {
         self.streams.get(&stream).is_some_and(|known| {
-            let sample = known.unwrapped(time) + known.base;
+            let sample = known.sample(time);
             (now - self.position_of(sample)).abs() < RESTARTED
         })
     }
@@ -118,35 +164,105 @@ impl SessionClock {
     /// Gives a stream its place by its first packets: each one's time, and when it came.
     pub(crate) fn place(&mut self, stream: StreamId, packets: impl Iterator<Item = (u32, i64)> + Clone) {
         let Some((first, _)) = packets.clone().next() else { return };
-        let unwrapped = |time: u32| i64::from(time.wrapping_sub(first).cast_signed());
+        let unwrapped = |time: u32| stream.kind.samples(i64::from(time.wrapping_sub(first).cast_signed()));
         let delays = packets.clone().map(|(time, now)| now - unwrapped(time));
         let Some(least) = delays.min() else { return };
         // A machine that is busy, or a queue on the way, makes the packets of all streams late.
         let (from, to) =
-            packets.fold((i64::MAX, i64::MIN), |(from, to), (_, now)| (from.min(now), to.max(now)));
+            packets.clone().fold((i64::MAX, i64::MIN), |(from, to), (_, now)| (from.min(now), to.max(now)));
         let meanwhile = self.recent.iter().filter(|(now, _)| (from..=to).contains(now));
         let late = meanwhile.map(|(_, delay)| *delay).min().unwrap_or(0);
         let mut base = least - late - self.skew();
         match self.grid {
+            _ if stream.kind == StreamKind::Picture => {}
             Some(grid) => {
                 let off = (base - grid).rem_euclid(FRAME as i64);
                 base -= if off > SAME_TICK { off - FRAME as i64 } else { off };
+                let from = base + self.skew();
+                base += self.nearest_tick(packets.map(|(time, now)| (unwrapped(time) + from, now)));
             }
             None => self.grid = Some(base.rem_euclid(FRAME as i64)),
         }
-        self.streams.insert(stream, Stream { last: (first, 0), base, fastest: Fastest::default() });
+        let fastest = Fastest::default();
+        let known = Stream { kind: stream.kind, last: (first, 0), base, fastest, is_reported: false };
+        self.streams.insert(stream, known);
+        self.follow_reports(to);
+    }
+
+    /// By how many samples packets that would stand at these positions, and came then, have to be moved to stand where others came
+    /// together with them: what is sent at one tick comes together most often, however late it is.
+    fn nearest_tick(&self, packets: impl Iterator<Item = (i64, i64)> + Clone) -> i64 {
+        let apart = |by: i64| {
+            let (mut sum, mut pairs) = (0, 0);
+            for (position, now) in packets.clone() {
+                let is_beside =
+                    |(at, delay): &&(i64, i64)| (at - delay - position - by).abs() < QUANTUM as i64;
+                for (at, _) in self.recent.iter().filter(is_beside) {
+                    sum += (now - at).abs();
+                    pairs += 1;
+                }
+            }
+            (pairs >= LEAST_PAIRS).then(|| sum / pairs)
+        };
+        let Some(here) = apart(0) else { return 0 };
+        let ticks = (-MOST_TICKS..=MOST_TICKS).map(|ticks| ticks * FRAME as i64);
+        let near = ticks.filter_map(|by| apart(by).map(|apart| (apart, by))).min();
+        // Where it is as good as any, it stays.
+        near.filter(|(apart, _)| *apart < here).map_or(0, |(_, by)| by)
+    }
+
+    /// The sender says how the clock of a stream stands.
+    pub(crate) fn reported(&mut self, stream: StreamId, report: Report) {
+        self.reports.note(stream, report);
+        self.follow_reports(report.at);
+    }
+
+    /// Puts streams as far apart as their sender says: those of sound by whole frames, because their ticks are known already. Who says
+    /// what cannot be, by when packets came, is not believed.
+    fn follow_reports(&mut self, now: i64) {
+        let Self { streams, reports, .. } = self;
+        let ahead = |id: &StreamId, known: &Stream| reports.ahead(*id, now, |time| known.sample(time));
+        let sounds = streams.iter().filter(|(id, _)| id.kind == StreamKind::Sound);
+        let mut all: Vec<_> = sounds.filter_map(|(id, known)| ahead(id, known)).collect();
+        all.sort_unstable();
+        // That of most: one that is wrong does not move the others.
+        let Some(&usual) = all.get(all.len().saturating_sub(1) / 2) else { return };
+        let together = self.together.latest();
+        for (id, known) in streams {
+            let off = reports.ahead(*id, now, |time| known.sample(time)).map(|ahead| ahead - usual);
+            let Some(off) = off else {
+                known.is_reported = false;
+                continue;
+            };
+            let (by, most) = match id.kind {
+                StreamKind::Sound if off.abs() <= OFF_ALONE => (0, UNLIKELY),
+                StreamKind::Sound => (-whole_frames(off), UNLIKELY),
+                StreamKind::Picture => (if off.abs() < QUANTUM as i64 { 0 } else { -off }, UNLIKELY_PICTURE),
+            };
+            let late = known.fastest.latest().zip(together).map_or(0, |(own, all)| own - all);
+            known.is_reported = (late - by).abs() <= most;
+            if known.is_reported && by != 0 {
+                known.base += by;
+                known.fastest.moved(by);
+            }
+        }
     }
 
     /// The position of the packet of a known stream that came at `now`.
     pub(crate) fn arrived(&mut self, stream: StreamId, time: u32, now: i64) -> Option<i64> {
         self.began.get_or_insert(now);
         let known = self.streams.get_mut(&stream)?;
-        let unwrapped = known.unwrapped(time);
-        known.last = (time, unwrapped);
-        let sample = unwrapped + known.base;
-        self.newest = self.newest.max(sample);
+        known.last = (time, known.unwrapped(time));
+        let sample = known.sample(time);
         let position = self.position_of(sample);
         let delay = now - position;
+        if stream.kind == StreamKind::Picture {
+            if let Some(known) = self.streams.get_mut(&stream) {
+                known.fastest.note(now, delay, WINDOW_ALONE);
+            }
+            return Some(position);
+        }
+        self.newest = self.newest.max(sample);
         self.fastest.note(now, delay, WINDOW);
         self.together.note(now, delay, WINDOW_ALONE);
         self.recent.push_back((now, delay));
@@ -162,7 +278,7 @@ impl SessionClock {
     /// Where a time of a known stream stands.
     pub(crate) fn position(&self, stream: StreamId, time: u32) -> Option<i64> {
         let known = self.streams.get(&stream)?;
-        Some(self.position_of(known.unwrapped(time) + known.base))
+        Some(self.position_of(known.sample(time)))
     }
 
     /// Corrects the clock, where it is off. In a pause nobody hears it; `quiet` says whether there is one. At most 2.5 ms every 8 s,
@@ -185,13 +301,17 @@ impl SessionClock {
         Some(Step { by, drift_ppm: self.drift_ppm(now) })
     }
 
-    /// Moves a stream that has a clock of its own, by whole frames.
+    /// Moves a stream that has a clock of its own: one of sound by whole frames.
     fn correct_alone(&mut self) {
         let Some(all) = self.together.off() else { return };
-        for stream in self.streams.values_mut() {
+        for stream in self.streams.values_mut().filter(|stream| !stream.is_reported) {
             let alone = stream.fastest.off().map_or(0, |off| off - all);
-            if alone.abs() > OFF_ALONE {
-                let by = (alone + alone.signum() * FRAME as i64 / 2) / FRAME as i64 * FRAME as i64;
+            let most = if stream.kind == StreamKind::Sound { OFF_ALONE } else { OFF_PICTURE };
+            if alone.abs() > most {
+                let by = match stream.kind {
+                    StreamKind::Sound => whole_frames(alone),
+                    StreamKind::Picture => alone,
+                };
                 stream.base += by;
                 stream.fastest.moved(by);
             }
@@ -217,79 +337,20 @@ impl SessionClock {
 }
 
 impl Stream {
+    /// Where a time stands on the clock that all streams share.
+    fn sample(&self, time: u32) -> i64 {
+        self.kind.samples(self.unwrapped(time)) + self.base
+    }
+
     fn unwrapped(&self, time: u32) -> i64 {
         self.last.1 + i64::from(time.wrapping_sub(self.last.0).cast_signed())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MIX: StreamId = StreamId { section: 0, ssrc: 1 };
-    const ADA: StreamId = StreamId { section: 1, ssrc: 2 };
-
-    #[test]
-    fn streams_of_one_far_end_stand_as_far_apart_as_they_were_sent() {
-        let mut clock = SessionClock::default();
-        // Both send at the same ticks from times that begin anywhere, over the wrap; packets take 3 to 9 ms.
-        let late = |tick: i64, salt: i64| 144 + (tick * 7919 + salt * 104_729) % 288;
-        let mix = |tick: i64| (u32::MAX - 5000).wrapping_add(960 * tick as u32);
-        let ada = |tick: i64| 77_u32.wrapping_add(960 * tick as u32);
-        clock.place(MIX, (0..10).map(|tick| (mix(tick), 960 * tick + late(tick, 1))));
-        clock.place(ADA, (40..50).map(|tick| (ada(tick), 960 * tick + late(tick, 2))));
-        for tick in 0..1000 {
-            let at = 960 * tick;
-            let one = clock.arrived(MIX, mix(tick), at + late(tick, 1)).unwrap();
-            let other = clock.arrived(ADA, ada(tick), at + late(tick, 2)).unwrap();
-            assert_eq!(one, other, "tick {tick}");
-            assert!((0..=432).contains(&(one - at)), "{one} for {at}");
-        }
-    }
-
-    #[test]
-    fn drift_is_measured_and_corrected_for_all_streams_at_once() {
-        for ppm in [100_i64, -100] {
-            let mut clock = SessionClock::default();
-            // When tick number so and so of a sender that runs `ppm` fast leaves, on our clock.
-            let leaves = |tick: i64| 960 * tick - 960 * tick * ppm / 1_000_000;
-            let late = |tick: i64| (tick * 7919) % 480;
-            clock.place(MIX, (0..10).map(|tick| (960 * tick as u32, leaves(tick) + late(tick))));
-            clock.place(ADA, (0..10).map(|tick| (7 + 960 * tick as u32, leaves(tick) + late(tick))));
-            let (mut steps, mut worst) = (0, 0);
-            for tick in 0..30 * 60 * 50 {
-                let now = leaves(tick) + late(tick);
-                let one = clock.arrived(MIX, 960 * tick as u32, now).unwrap();
-                assert_eq!(clock.arrived(ADA, 7 + 960 * tick as u32, now), Some(one));
-                worst = worst.max((one - leaves(tick)).abs());
-                steps += clock.correct(now, tick % 50 == 0).map_or(0, |step| step.by);
-            }
-            let expected = -30 * 60 * 48 * ppm / 1000;
-            assert!((steps - expected).abs() < 600, "{steps} of {expected} samples at {ppm} ppm");
-            assert!(worst < 700, "off by {worst} samples at {ppm} ppm");
-            let measured = clock.drift_ppm(30 * 60 * 48_000);
-            assert!((measured - ppm as f64).abs() < 2.0, "{measured} for {ppm} ppm");
-        }
-    }
-
-    #[test]
-    fn a_machine_that_was_busy_when_a_stream_began_does_not_put_it_elsewhere() {
-        let mut clock = SessionClock::default();
-        // All of the first seconds is 25 ms late, and nothing later.
-        let late = |tick: i64| if tick < 100 { 1200 } else { 10 };
-        clock.place(MIX, (0..10).map(|tick| (960 * tick as u32, 960 * tick + late(tick))));
-        for tick in 0..150 {
-            clock.arrived(MIX, 960 * tick as u32, 960 * tick + late(tick));
-        }
-        clock.place(ADA, (140..150).map(|tick| (960 * tick as u32, 960 * tick + late(tick))));
-        assert_eq!(clock.position(ADA, 960 * 145), clock.position(MIX, 960 * 145));
-    }
-
-    #[test]
-    fn a_stream_that_begins_anew_is_not_known() {
-        let mut clock = SessionClock::default();
-        clock.place(MIX, [(1000, 0)].into_iter());
-        assert!(clock.knows(MIX, 1960, 960) && clock.knows(MIX, 1960, 48_000));
-        assert!(!clock.knows(MIX, 5_000_000, 1920) && !clock.knows(ADA, 1960, 960));
-    }
+/// `samples`, rounded to whole frames.
+fn whole_frames(samples: i64) -> i64 {
+    (samples + samples.signum() * FRAME as i64 / 2) / FRAME as i64 * FRAME as i64
 }
+
+#[cfg(test)]
+mod tests;

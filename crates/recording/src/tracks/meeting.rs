@@ -5,7 +5,9 @@ use std::io;
 
 use offhook_media::FrameOrigin;
 
-use super::clock::{LOOK, SessionClock, StreamId};
+use super::clock::{LOOK, SessionClock, StreamId, StreamKind};
+use super::film::{Film, Picture, Segments};
+use super::reports::Report;
 use super::sink::{FileId, Sink};
 use super::track::{Track, TrackPacket};
 use crate::journal::{self, Class, Entry, GrantEntry, Journal};
@@ -55,7 +57,14 @@ pub(crate) struct Meeting {
     untold: Vec<u8>,
     start: Entry,
     tracks: BTreeMap<Key, Track>,
+    /// What video sockets show.
+    films: BTreeMap<usize, Film>,
+    segments: Segments,
     clock: SessionClock,
+    /// Pictures of streams that have no place yet.
+    unplaced: HashMap<StreamId, Vec<Picture>>,
+    /// Pictures that have one, and are not given to their film.
+    placed: Vec<(i64, Picture)>,
     /// Packets of streams that have no place yet.
     waiting: HashMap<StreamId, Vec<Waiting>>,
     /// Which stream is heard on a section, whose track it is, and where its next frame is heard.
@@ -85,6 +94,10 @@ impl Meeting {
             untold: Vec::new(),
             start: start.clone(),
             tracks: BTreeMap::new(),
+            films: BTreeMap::new(),
+            segments: Segments::new(),
+            unplaced: HashMap::new(),
+            placed: Vec::new(),
             clock: SessionClock::default(),
             waiting: HashMap::new(),
             heard: BTreeMap::new(),
@@ -119,7 +132,7 @@ impl Meeting {
             (_, Some(source)) => Key::Speaker(source),
             (_, None) => Key::Speaker(packet.ssrc),
         };
-        let stream = StreamId { section: packet.section, ssrc: packet.ssrc };
+        let stream = StreamId { kind: StreamKind::Sound, section: packet.section, ssrc: packet.ssrc };
         let own = track_packet(&packet);
         if own.is_voice {
             self.last_voice = self.last_voice.max(packet.at);
@@ -138,6 +151,27 @@ impl Meeting {
         }
         let next = self.heard.get(&packet.section).and_then(|(_, _, next)| *next);
         self.heard.insert(packet.section, (stream, key, next));
+    }
+
+    /// A picture came whole.
+    pub(crate) fn shown(&mut self, picture: Picture) {
+        let stream = StreamId { kind: StreamKind::Picture, section: picture.section, ssrc: picture.ssrc };
+        if !self.unplaced.contains_key(&stream) && self.clock.knows(stream, picture.time, picture.at) {
+            let position = self.clock.arrived(stream, picture.time, picture.at);
+            self.placed.extend(position.map(|position| (position, picture)));
+        } else {
+            self.unplaced.entry(stream).or_default().push(picture);
+        }
+    }
+
+    /// The far end says how the clock of a stream stands.
+    pub(crate) fn reported(&mut self, kind: StreamKind, section: usize, ssrc: u32, report: Report) {
+        self.clock.reported(StreamId { kind, section, ssrc }, report);
+    }
+
+    /// The video sockets that show nothing more before a key frame.
+    pub(crate) fn want_key_frames(&self) -> impl Iterator<Item = usize> + '_ {
+        self.films.iter().filter(|(_, film)| film.wants_key_frame()).map(|(section, _)| *section)
     }
 
     /// We sent a packet, on our own clock.
@@ -175,14 +209,19 @@ impl Meeting {
         if let Some(step) = self.clock.correct(now, quiet) {
             self.tell(Entry::Clock { by: step.by, drift_ppm: step.drift_ppm }, sink);
         }
-        let mut told = Vec::new();
+        let mut told = self.write_pictures(sink);
+        for film in self.films.values_mut() {
+            told.extend(film.tick(now, sink));
+        }
         for track in self.tracks.values_mut() {
             told.extend(track.tick(now, sink)?);
         }
         told.into_iter().for_each(|entry| self.tell(entry, sink));
         if now - self.vouched >= VOUCH {
             self.vouched = now;
-            self.tracks.values().filter_map(Track::file_id).for_each(|file| sink.hash(file));
+            let tracks = self.tracks.values().filter_map(Track::file_id);
+            let films = self.films.values().filter_map(Film::file_id);
+            tracks.chain(films).for_each(|file| sink.hash(file));
         }
         Ok(())
     }
@@ -191,8 +230,13 @@ impl Meeting {
     pub(crate) fn finish(&mut self, now: i64, sink: &mut dyn Sink) -> io::Result<usize> {
         self.now = self.now.max(now);
         self.place_waiting(now, 0);
-        let mut told = Vec::new();
+        let mut told = self.write_pictures(sink);
         let mut closed = 0;
+        for film in self.films.values_mut() {
+            let (entries, was_open) = film.finish(self.now, sink);
+            told.extend(entries);
+            closed += usize::from(was_open);
+        }
         for track in self.tracks.values_mut() {
             told.extend(track.finish(self.now, sink)?);
             closed += usize::from(track.file_id().is_some());
@@ -218,11 +262,15 @@ impl Meeting {
         if let Some(track) = track {
             track.begin_again();
         }
+        let film = self.films.values_mut().find(|film| film.file_id() == Some(file));
+        if let Some(film) = film {
+            film.begin_again();
+        }
     }
 
-    /// How many tracks there are.
+    /// How many tracks there are, those of pictures among them.
     pub(crate) fn tracks(&self) -> usize {
-        self.tracks.len()
+        self.tracks.len() + self.segments.len()
     }
 
     fn track(&mut self, key: Key) -> &mut Track {
@@ -231,6 +279,29 @@ impl Meeting {
             Key::Bot => Track::new("bot".to_owned(), None, Class::Tracks),
             Key::Speaker(source) => Track::new(format!("speaker-{source}"), Some(source), Class::Tracks),
         })
+    }
+
+    fn write_pictures(&mut self, sink: &mut dyn Sink) -> Vec<Entry> {
+        let mut told = Vec::new();
+        for (position, picture) in self.placed.drain(..) {
+            let film = self.films.entry(picture.section).or_default();
+            told.extend(film.write(position, &picture, &mut self.segments, sink));
+        }
+        told
+    }
+
+    /// Gives their places to the streams of pictures that were looked at for so long.
+    fn place_pictures(&mut self, now: i64, look: i64) {
+        let is_due = |waiting: &Vec<Picture>| waiting.first().is_some_and(|first| now - first.at >= look);
+        let mut due: Vec<_> = self.unplaced.extract_if(|_, waiting| is_due(waiting)).collect();
+        due.sort_by_key(|(stream, waiting)| (stream.section, waiting.first().map(|first| first.at)));
+        for (stream, waiting) in due {
+            self.clock.place(stream, waiting.iter().map(|one| (one.time, one.at)));
+            for picture in waiting {
+                let position = self.clock.arrived(stream, picture.time, picture.at);
+                self.placed.extend(position.map(|position| (position, picture)));
+            }
+        }
     }
 
     /// Gives their places to the streams that were looked at for so long.
@@ -247,6 +318,7 @@ impl Meeting {
                 }
             }
         }
+        self.place_pictures(now, look);
     }
 }
 

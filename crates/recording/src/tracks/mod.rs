@@ -1,7 +1,9 @@
 //! [io] One file for each participant, on one timeline: a thread reads what a session taps, and another writes it.
 
 mod clock;
+mod film;
 mod meeting;
+mod reports;
 pub(crate) mod sink;
 mod spurts;
 mod thread;

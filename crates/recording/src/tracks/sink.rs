@@ -15,6 +15,8 @@ pub(crate) trait Sink {
     fn is_suspended(&self, file: FileId) -> bool;
     /// Nothing follows.
     fn close(&mut self, file: FileId);
+    /// Nothing follows, and the file begins with this in place of as many bytes before: what is known only at the end.
+    fn close_with(&mut self, file: FileId, head: Vec<u8>);
     /// Asks for the hash of what is written so far.
     fn hash(&mut self, file: FileId);
 }

@@ -1,5 +1,7 @@
 //! Whole meetings on a clock of our own: what is sent is known, and what is in the files is held against it.
 
+mod reports;
+
 use std::collections::{BTreeMap, HashMap};
 
 use offhook_media::FrameOrigin;
@@ -12,9 +14,9 @@ use crate::journal::{self, Class, Entry, GrantEntry};
 
 /// A disk in memory, which can be told to refuse.
 #[derive(Default)]
-struct Memory {
+pub(super) struct Memory {
     files: Vec<(String, Class, Vec<u8>)>,
-    refuses: Option<Class>,
+    pub(super) refuses: Option<Class>,
 }
 
 impl Sink for Memory {
@@ -38,15 +40,19 @@ impl Sink for Memory {
 
     fn close(&mut self, _: FileId) {}
 
+    fn close_with(&mut self, file: FileId, head: Vec<u8>) {
+        self.files[file].2[..head.len()].copy_from_slice(&head);
+    }
+
     fn hash(&mut self, _: FileId) {}
 }
 
 impl Memory {
-    fn file(&self, name: &str) -> &[u8] {
+    pub(super) fn file(&self, name: &str) -> &[u8] {
         &self.files.iter().find(|(file, ..)| file == name).unwrap_or_else(|| panic!("no {name}")).2
     }
 
-    fn entries(&self) -> Vec<Entry> {
+    pub(super) fn entries(&self) -> Vec<Entry> {
         let read = journal::read(self.file(journal::FILE)).unwrap();
         read.lines.into_iter().map(|line| line.entry).collect()
     }
@@ -62,7 +68,7 @@ impl Memory {
         file.packets.iter().filter_map(|(at, packet)| Some((tick(packet)?, *at as i64 - shift))).collect()
     }
 
-    fn gaps(&self, of: &str, which: GapKind) -> Vec<(u64, u64)> {
+    pub(super) fn gaps(&self, of: &str, which: GapKind) -> Vec<(u64, u64)> {
         let gap = |entry| match entry {
             Entry::Gap { track, kind, first, samples } if track == of && kind == which => {
                 Some((first, samples))
@@ -81,7 +87,7 @@ fn payload(tick: u32) -> Vec<u8> {
     [&[TOC, MARK][..], &tick.to_be_bytes()].concat()
 }
 
-fn begin(sink: &mut Memory) -> Meeting {
+pub(super) fn begin(sink: &mut Memory) -> Meeting {
     Meeting::begin(0, GrantEntry::OwnResponsibility { statement: "a test".to_owned() }, sink)
 }
 

@@ -4,9 +4,12 @@ use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use offhook_media::{Encoding, MediaInstant, MediaTap, ReceivedTone, Tapped, ToneReceiver};
+use offhook_media::{Encoding, MediaInstant, MediaTap, ReceivedTone, Tapped, TappedPicture, ToneReceiver};
 
+use super::clock::StreamKind;
+use super::film::Picture;
 use super::meeting::{Meeting, Packet};
+use super::reports::Report;
 use super::sink::{FileId, Sink};
 use super::{OnTrackEvent, Order, TrackEvent};
 use crate::journal::{self, Class, Entry};
@@ -16,7 +19,10 @@ use crate::writer::{DiskEvent, Writer};
 /// How often the tap is read: it holds two seconds.
 const READ_EVERY: Duration = Duration::from_millis(50);
 
-/// How long a disk may take for the end of a recording.
+/// Between two requests for key frames.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a disk may take for the end of each file of a recording.
 const DISK_TIME: Duration = Duration::from_secs(10);
 
 /// The recorder's thread.
@@ -30,6 +36,8 @@ pub(super) struct Recording {
     /// The names of files, by their ids; the timeline is the first.
     files: Vec<String>,
     dropped: u64,
+    /// When key frames were asked for.
+    asked: Option<MediaInstant>,
     on_event: OnTrackEvent,
 }
 
@@ -51,10 +59,22 @@ impl Recording {
         on_event: OnTrackEvent,
     ) -> Self {
         let (tones, files) = (ToneReceiver::default(), Vec::new());
-        Self { began: tap.now(), tap, to_do, meeting, writer, tones, files, dropped: 0, on_event }
+        Self {
+            began: tap.now(),
+            tap,
+            to_do,
+            meeting,
+            writer,
+            tones,
+            files,
+            dropped: 0,
+            asked: None,
+            on_event,
+        }
     }
 
     pub(super) fn run(mut self) -> io::Result<Ended> {
+        self.tap.request_key_frames();
         loop {
             let over = self.obey();
             self.read_tap();
@@ -66,6 +86,19 @@ impl Recording {
             for event in self.writer.events() {
                 self.on_disk_event(event);
             }
+            self.ask_for_key_frames();
+        }
+    }
+
+    /// Asks for what films cannot go on without; not more often than a far end may well take to answer.
+    fn ask_for_key_frames(&mut self) {
+        let now = self.tap.now();
+        if self.asked.is_some_and(|asked| now.since(asked) < ASK_AGAIN) {
+            return;
+        }
+        for section in self.meeting.want_key_frames() {
+            self.tap.request_key_frame(section);
+            self.asked = Some(now);
         }
     }
 
@@ -125,6 +158,13 @@ impl Recording {
                         self.meeting.heard(speaker.section, speaker.frame.origin, time(&speaker.frame));
                     }
                 }
+                Tapped::Report(report) => {
+                    let kind = if report.is_picture { StreamKind::Picture } else { StreamKind::Sound };
+                    let at = position(self.began, report.arrival_time);
+                    let own = Report { ntp: report.ntp, time: report.sender_time.0, at };
+                    self.meeting.reported(kind, report.section, report.ssrc.0, own);
+                }
+                Tapped::Picture(picture) => self.meeting.shown(picture_of(picture, self.began)),
                 _ => {}
             }
         }
@@ -172,9 +212,8 @@ impl Recording {
         // The timeline vouches for the files, so they are closed before it is.
         let mut open =
             self.meeting.finish(now, &mut Named { writer: &mut self.writer, names: &mut self.files })?;
-        let deadline = self.tap.now() + DISK_TIME;
         while open > 0
-            && let Some(event) = self.writer.next_event(deadline.since(self.tap.now()))
+            && let Some(event) = self.writer.next_event(DISK_TIME)
         {
             open = open.saturating_sub(matches!(event, DiskEvent::Hash { closed: true, .. }).into());
             self.on_disk_event(event);
@@ -188,6 +227,24 @@ impl Recording {
             dropped: self.dropped,
             head: self.meeting.head().to_owned(),
         })
+    }
+}
+
+fn picture_of(tapped: &TappedPicture, began: MediaInstant) -> Picture {
+    let frame = &tapped.frame;
+    Picture {
+        section: tapped.section,
+        is_screen: tapped.is_screen,
+        ssrc: tapped.ssrc.0,
+        source: frame.source().map(|source| source.0),
+        codec: frame.codec(),
+        is_key: frame.is_key(),
+        size: frame.size(),
+        time: frame.sender_time().0,
+        at: position(began, frame.first_arrival()),
+        after_loss: tapped.after_loss,
+        after_drop: tapped.after_drop,
+        data: frame.data().to_vec(),
     }
 }
 
@@ -221,6 +278,10 @@ impl Sink for Named<'_> {
 
     fn close(&mut self, file: FileId) {
         self.writer.close(file);
+    }
+
+    fn close_with(&mut self, file: FileId, head: Vec<u8>) {
+        self.writer.close_with(file, head);
     }
 
     fn hash(&mut self, file: FileId) {

@@ -62,6 +62,15 @@ impl DiskFile for FakeFile {
         Ok(())
     }
 
+    fn begin_with(&mut self, head: &[u8]) -> io::Result<Context> {
+        let mut state = self.disk.0.lock().unwrap();
+        let file = state.files.get_mut(&self.name).unwrap();
+        file[..head.len()].copy_from_slice(head);
+        let mut context = Context::new(&SHA256);
+        context.update(file);
+        Ok(context)
+    }
+
     fn is_gone(&self) -> bool {
         false
     }

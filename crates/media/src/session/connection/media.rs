@@ -19,6 +19,7 @@ use crate::send::OutgoingAudio;
 use crate::session::transport::{
     AudioSection, Dropped, Negotiated, ReceivedAudio, ReceivedVideo, VideoIndex,
 };
+use crate::tap::ClockReport;
 use crate::time::{MediaInstant, RtpTime};
 use crate::units::Ssrc;
 use crate::wire::replay::ReplayWindow;
@@ -78,6 +79,8 @@ pub(super) struct MediaPath {
     reporters: Sources<ReplayWindow>,
     packets: BytesMut,
     blocks: Vec<ReportBlock>,
+    /// What the peer said of the clocks of its streams, until it is passed on.
+    clock_reports: Vec<ClockReport>,
     /// What the peer has fed back of our video, and nobody has looked at yet.
     feedback: Bytes,
     reports_sent: u32,
@@ -114,6 +117,7 @@ impl MediaPath {
             reporters: Sources::new(),
             packets: BytesMut::with_capacity(block_len),
             blocks: Vec::with_capacity(MAX_BLOCKS),
+            clock_reports: Vec::with_capacity(control::MOST_REPORTS),
             feedback: Bytes::new(),
             reports_sent: 0,
             key_frames_asked: 0,

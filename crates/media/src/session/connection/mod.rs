@@ -213,6 +213,7 @@ impl Connection {
         self.is_round_trip_reported |= about_us.round_trip.or(of_speech).is_some();
         self.events.extend(about_us.speech.map(TransportEvent::Report));
         self.events.extend(about_us.round_trip.map(TransportEvent::RoundTrip));
+        self.events.extend(self.media.take_clock_reports().map(TransportEvent::ClockReport));
         Ok(())
     }
 

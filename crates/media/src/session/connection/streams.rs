@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use crate::session::transport::{AudioSection, VideoIndex};
+use crate::tap::ClockReport;
 use crate::time::{MediaInstant, RtpTime};
+use crate::units::Ssrc;
 use crate::wire::replay::ReplayWindow;
-use crate::wire::rtcp::{MAX_BLOCKS, ReportBlock};
+use crate::wire::rtcp::{MAX_BLOCKS, ReportBlock, SenderReport};
 
 /// Sources that one session tells apart. Only the peer itself can bring up more, and what was seen of one must not be
 /// forgotten, or its packets could be played again.
@@ -30,6 +32,22 @@ impl Place {
         match self {
             Self::Audio(_) => AUDIO_RATE,
             Self::Video(_) => VIDEO_RATE,
+        }
+    }
+
+    /// What the sender of a stream here said of its clock, in a report that came at `now`.
+    pub(super) fn clock_report(self, ssrc: u32, report: &SenderReport, now: MediaInstant) -> ClockReport {
+        let (is_picture, section) = match self {
+            Self::Audio(section) => (false, section),
+            Self::Video(section) => (true, section),
+        };
+        ClockReport {
+            is_picture,
+            section,
+            ssrc: Ssrc(ssrc),
+            ntp: report.ntp,
+            sender_time: RtpTime(report.rtp),
+            arrival_time: now,
         }
     }
 }

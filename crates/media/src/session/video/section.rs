@@ -10,6 +10,7 @@ use crate::ring::RingReader;
 use crate::session::outbox::Outbox;
 use crate::session::transport::{OurFeedback, Transport, VideoIndex};
 use crate::stats::Counters;
+use crate::tap::Tap;
 use crate::time::{MediaInstant, RtpTime};
 use crate::video::receiver::VideoReceiveEvent;
 use crate::video::sender::VideoStreamId;
@@ -60,9 +61,17 @@ impl VideoSection {
 
 impl VideoSection {
     /// Gives the application the frames that are whole.
-    pub(super) fn deliver(&mut self, now: MediaInstant, counters: &Counters, out: &mut Outbox) {
-        let codec = self.receiver.codec();
+    pub(super) fn deliver(
+        &mut self,
+        index: VideoIndex,
+        now: MediaInstant,
+        tap: &mut Tap,
+        counters: &Counters,
+        out: &mut Outbox,
+    ) {
+        let (codec, ssrc) = (self.receiver.codec(), self.receiver.ssrc());
         while let Some((source, frame)) = self.receiver.next_frame(now) {
+            tap.shown(index, (codec, ssrc, source), &frame);
             counters.video_frames_received.add(1);
             counters.video_key_frames_received.add(frame.is_key.into());
             let Some(to_app) = &mut self.to_app else { continue };
@@ -100,13 +109,17 @@ impl VideoSection {
         index: VideoIndex,
         now: MediaInstant,
         transport: &mut impl Transport,
+        tap: &mut Tap,
         counters: &Counters,
     ) {
         let has_gap = self.to_app.as_ref().is_some_and(VideoQueueWriter::wants_key_frame);
-        if self.lane.take_wanted_key_frame() || has_gap {
+        if self.lane.take_wanted_key_frame() || tap.wants_key_frame(index) || has_gap {
             self.receiver.request_key_frame();
         }
         let asks = self.receiver.ask_for_key_frame(now);
+        if asks {
+            tap.asked_for_key_frame(index);
+        }
         if asks && transport.send_feedback(OurFeedback::KeyFrame(index)).is_ok() {
             counters.video_pli_count.add(1);
         }

@@ -22,7 +22,7 @@ impl<T: Transport> Session<T> {
     /// Does what is due of video, and takes what the application gave.
     pub(crate) fn drive_video(&mut self, now: MediaInstant, out: &mut Outbox) {
         let Some(video) = &mut self.video else { return };
-        video.drive(now, &mut self.transport, out);
+        video.drive(now, &mut self.transport, &mut self.tap, out);
         // All that was due is done.
         self.video_due = video.deadline(now).map(|due| due.max(now + LEAST_WAIT));
         self.tell_video(out);
@@ -37,7 +37,7 @@ impl<T: Transport> Session<T> {
         let mut packets = 0;
         while let Some(packet) = self.transport.poll_video() {
             packets += 1;
-            video.receive(&packet, out);
+            video.receive(&packet, &mut self.tap, out);
         }
         self.video_due = video.deadline(now);
         packets

@@ -9,6 +9,7 @@ use super::video::VideoPath;
 use crate::session::connection::reports::{peer_report, round_trip};
 use crate::session::connection::streams::{AUDIO_RATE, VIDEO_RATE};
 use crate::session::transport::{Dropped, OurFeedback, PeerFeedback, PeerReport, VideoIndex};
+use crate::tap::ClockReport;
 use crate::time::MediaInstant;
 use crate::wire::replay::ReplayWindow;
 use crate::wire::rtcp::feedback::{self, Feedback, FullIntraRequest};
@@ -16,6 +17,9 @@ use crate::wire::rtcp::{self, RtcpPacket};
 
 /// Between two reports, on average: as often as a stream's quality is worth knowing, and 0.1 % of its bits.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Reports of streams that one datagram brings, and are passed on.
+pub(super) const MOST_REPORTS: usize = 16;
 
 /// What the peer's RTCP says of us.
 #[derive(Debug, Default)]
@@ -49,6 +53,8 @@ impl MediaPath {
                 RtcpPacket::SenderReport { ssrc, report, blocks } => {
                     if let Some(stream) = self.streams.get_mut(ssrc) {
                         stream.reception.note_sender_report(report.ntp, now);
+                        let place = stream.place.filter(|_| self.clock_reports.len() < MOST_REPORTS);
+                        self.clock_reports.extend(place.map(|place| place.clock_report(ssrc, &report, now)));
                     }
                     blocks
                 }
@@ -76,6 +82,13 @@ impl MediaPath {
             self.feedback = datagram.freeze();
         }
         Ok(about_us)
+    }
+
+    /// What the last packet said of the clocks of its streams.
+    pub(in crate::session::connection) fn take_clock_reports(
+        &mut self,
+    ) -> impl ExactSizeIterator<Item = ClockReport> + '_ {
+        self.clock_reports.drain(..)
     }
 
     /// When the next report is due.

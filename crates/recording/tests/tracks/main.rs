@@ -1,16 +1,20 @@
 //! Tracks of real sessions, over real UDP, on real files.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod video;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use offhook_media::blob::MediaDirection;
+use offhook_media::video::VideoCodec;
 use offhook_media::{
     AudioSocketSettings, EncodedAudioSender, MediaPlatform, MediaPlatformSettings, MediaSession,
-    MediaSessionSettings, MediaSourceId, Sound,
+    MediaSessionSettings, MediaSourceId, Sound, VideoSocketSettings,
 };
-use offhook_recording::folder::{self, Problem};
+use offhook_recording::folder::{self, Problem, Show};
 use offhook_recording::{
     GrantEntry, RecordingAuthority, RecordingError, RecordingGrant, TrackEvent, TrackRecorder,
 };
@@ -18,21 +22,43 @@ use offhook_recording::{
 /// A session that is tapped, and the far end that speaks to it: a mix, and two speakers.
 struct Call {
     near: MediaSession,
-    _far: MediaSession,
+    far: MediaSession,
     _platforms: [MediaPlatform; 2],
     speaking: Vec<tokio::task::JoinHandle<()>>,
 }
 
 impl Call {
     async fn of_two_speakers() -> Self {
+        Self::of(|settings, _| settings).await
+    }
+
+    /// The far end also shows a camera in VP8, and a screen in H.264.
+    async fn of_two_who_show() -> Self {
+        let socket = |codec, direction| VideoSocketSettings::default().codecs([codec]).direction(direction);
+        let shows = |settings: MediaSessionSettings, direction| {
+            settings
+                .video(socket(VideoCodec::Vp8, direction))
+                .screen_share(socket(VideoCodec::H264, direction))
+        };
+        let mut call = Self::of(shows).await;
+        let camera = call.far.take_video_sockets().remove(0).split().1;
+        let screen = call.far.take_screen_share_socket().unwrap().split().1;
+        for sender in [camera, screen] {
+            call.speaking.push(tokio::spawn(video::show(sender, call.far.clock())));
+        }
+        call
+    }
+
+    async fn of(with: impl Fn(MediaSessionSettings, MediaDirection) -> MediaSessionSettings) -> Self {
         let platform = || MediaPlatform::start(MediaPlatformSettings::default().workers(1)).unwrap();
         let (bot, peer) = (platform(), platform());
         let hears = AudioSocketSettings::default().unmixed(2);
         let sends = AudioSocketSettings::default().encoded(true).sends_unmixed(2);
-        let mut near =
-            bot.create_session(&MediaSessionSettings::default().audio(hears).tapped(true)).unwrap();
-        let mut far =
-            peer.answer_session(&MediaSessionSettings::default().audio(sends), near.blob()).unwrap();
+        let settings = |audio| MediaSessionSettings::default().audio(audio);
+        let hears = with(settings(hears).tapped(true), MediaDirection::ReceiveOnly);
+        let sends = with(settings(sends), MediaDirection::SendOnly);
+        let mut near = bot.create_session(&hears).unwrap();
+        let mut far = peer.answer_session(&sends, near.blob()).unwrap();
         near.accept_answer(far.blob()).unwrap();
         near.connected().await.unwrap();
         far.connected().await.unwrap();
@@ -42,7 +68,7 @@ impl Call {
         let speaking = std::iter::once(mix).chain(speakers).enumerate();
         let speaking =
             speaking.map(|(section, sender)| tokio::spawn(speak(section as u32, sender))).collect();
-        Self { near, _far: far, _platforms: [bot, peer], speaking }
+        Self { near, far, _platforms: [bot, peer], speaking }
     }
 
     fn record(&mut self, directory: &Path) -> TrackRecorder {
@@ -94,7 +120,7 @@ async fn a_recording_has_a_track_for_each_who_spoke_and_every_change_of_it_is_fo
             Command::new("ffprobe").args(["-v", "error", "-show_format"]).arg(&path).output().unwrap();
         assert!(probed.status.success() && probed.stderr.is_empty(), "{probed:?}");
     }
-    let mixed = folder::mix(directory.path()).unwrap();
+    let mixed = folder::mix(directory.path(), Show::Longest).unwrap();
     assert_eq!(mixed.tracks, ["speaker-31", "speaker-32"]);
     let sound = Sound::read(std::fs::File::open(&mixed.path).unwrap()).unwrap();
     assert!(sound.duration().abs_diff(report.duration) < Duration::from_millis(1));
@@ -239,5 +265,5 @@ async fn a_full_disk_costs_what_comes_while_it_is_full_and_nothing_before() {
     Command::new("umount").arg(&path).status().unwrap();
     assert_eq!((verified.problems, verified.files, verified.duration), (vec![], 3, report.duration));
     assert!(timeline.contains(r#""kind":"disk""#), "{timeline}");
-    assert_eq!((report.dropped, heard.deadline_misses), (0, 0), "the call did not notice");
+    assert_eq!((report.dropped, heard.packets_lost), (0, 0), "the call did not notice");
 }

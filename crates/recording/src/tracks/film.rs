@@ -1,0 +1,341 @@
+//! What one video socket shows: encoded pictures by their place on the timeline, into a file for each stretch of one source, codec
+//! and size. Pure.
+
+use std::collections::HashMap;
+
+use offhook_media::video::{VideoCodec, VideoSize};
+
+use super::sink::{FileId, Sink};
+use crate::format::avc;
+use crate::format::matroska::{Coding, MatroskaWriter};
+use crate::gaps::{Gap, GapKind};
+use crate::journal::{Class, Entry};
+use crate::opus::RATE;
+
+/// A cluster is written so often: a kill costs less than a second.
+const CLUSTER: i64 = 400 * 48;
+
+/// No picture for so long, though none was lost, is a gap: the picture stands.
+const STANDS: i64 = 500 * 48;
+
+/// Between two pictures, until it is known: 40 ms.
+const USUAL: i64 = 40 * 48;
+
+/// How often it is told that pictures are there.
+const TELL: i64 = 10 * 48_000;
+
+/// An encoded picture of a video socket.
+#[derive(Clone, Debug)]
+pub(crate) struct Picture {
+    pub(crate) section: usize,
+    pub(crate) is_screen: bool,
+    pub(crate) ssrc: u32,
+    /// Whose it is, where the far end says so.
+    pub(crate) source: Option<u32>,
+    pub(crate) codec: VideoCodec,
+    pub(crate) is_key: bool,
+    pub(crate) size: Option<VideoSize>,
+    /// Its RTP time, 90 kHz.
+    pub(crate) time: u32,
+    /// When its first packet came.
+    pub(crate) at: i64,
+    pub(crate) after_loss: bool,
+    pub(crate) after_drop: bool,
+    pub(crate) data: Vec<u8>,
+}
+
+impl Picture {
+    /// The track that it belongs to.
+    fn track(&self) -> String {
+        let kind = if self.is_screen { "screen" } else { "video" };
+        match self.source {
+            Some(source) => format!("{kind}-{source}"),
+            None => format!("{kind}-socket{}", self.section),
+        }
+    }
+
+    /// How its file is encoded, as its key frame says.
+    fn coding(&self) -> Option<Coding> {
+        let VideoSize { width, height } = self.size?;
+        match self.codec {
+            VideoCodec::Vp8 => Some(Coding::Vp8 { width, height }),
+            VideoCodec::H264 => {
+                let configuration = avc::configuration(&self.data)?;
+                Some(Coding::H264 { width, height, configuration })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What one video socket shows.
+#[derive(Default)]
+pub(crate) struct Film {
+    segment: Option<Segment>,
+    /// Whose pictures came last.
+    track: Option<String>,
+    /// The position of the last picture that was written, and how long it is shown.
+    last: Option<(i64, i64)>,
+    /// Since when pictures came that cannot be used, and why.
+    skipped: Option<(i64, GapKind)>,
+}
+
+struct Segment {
+    track: String,
+    coding: Coding,
+    file: FileId,
+    writer: MatroskaWriter,
+    /// What the timeline says of the file, once something is in it.
+    untold: Option<Entry>,
+    /// The last time in the file, in milliseconds.
+    newest: u64,
+    /// Since when pictures came without a gap.
+    shown: i64,
+    /// What the disk did not take yet.
+    unwritten: Vec<u8>,
+}
+
+/// How many files each track has.
+pub(crate) type Segments = HashMap<String, usize>;
+
+impl Film {
+    pub(crate) fn file_id(&self) -> Option<FileId> {
+        self.segment.as_ref().map(|segment| segment.file)
+    }
+
+    /// Whether it cannot go on without a key frame.
+    pub(crate) fn wants_key_frame(&self) -> bool {
+        self.skipped.is_some()
+    }
+
+    /// Takes in a picture that stands at `position`.
+    pub(crate) fn write(
+        &mut self,
+        position: i64,
+        picture: &Picture,
+        segments: &mut Segments,
+        sink: &mut dyn Sink,
+    ) -> Vec<Entry> {
+        let mut told = Vec::new();
+        // What was there before the recording began is not part of it.
+        if position < 0 {
+            self.skipped.get_or_insert((0, GapKind::NoKeyFrame));
+            return told;
+        }
+        let is_suspended = self.segment.as_mut().is_some_and(|segment| segment.is_suspended(sink));
+        if is_suspended || self.skipped.is_some() && !picture.is_key {
+            let why = if is_suspended { GapKind::Disk } else { GapKind::NoKeyFrame };
+            self.skipped.get_or_insert((position, why));
+            return told;
+        }
+        if !self.goes_on(picture) {
+            self.end_segment(position, &mut told, sink);
+            if self.track.as_ref() != Some(&picture.track()) {
+                // Another's pictures are no gap of this one.
+                (self.track, self.last) = (Some(picture.track()), None);
+            }
+            let Some(coding) = picture.coding().filter(|_| picture.is_key) else {
+                self.skipped.get_or_insert((position, GapKind::NoKeyFrame));
+                return told;
+            };
+            self.segment = Some(Segment::open(picture, coding, position, segments, sink));
+        }
+        let Some(segment) = &mut self.segment else { return told };
+        told.extend(Self::gap_before(position, picture, self.last, self.skipped.take(), segment));
+        let usual = self.last.map_or(USUAL, |(last, usual)| match position - last {
+            // What stands between two pictures most often: a gap is none of it.
+            between @ 1..STANDS => between,
+            _ => usual,
+        });
+        self.last = Some((position, usual));
+        segment.push(position, picture);
+        if position - segment.shown >= TELL {
+            told.push(segment.tell_shown(position));
+        }
+        told
+    }
+
+    /// Whether a picture belongs into the file that is written.
+    fn goes_on(&self, picture: &Picture) -> bool {
+        let Some(segment) = &self.segment else { return false };
+        if segment.track != picture.track() {
+            return false;
+        }
+        match (&segment.coding, picture.codec) {
+            (Coding::Vp8 { .. }, VideoCodec::Vp8) | (Coding::H264 { .. }, VideoCodec::H264) => {}
+            _ => return false,
+        }
+        if picture.is_key {
+            return picture.coding().is_some_and(|coding| coding == segment.coding);
+        }
+        picture.codec != VideoCodec::H264 || !avc::has_parameters(&picture.data)
+    }
+
+    /// Why there is nothing between the last picture and this one; and tells that pictures were there up to then.
+    fn gap_before(
+        position: i64,
+        picture: &Picture,
+        last: Option<(i64, i64)>,
+        skipped: Option<(i64, GapKind)>,
+        segment: &mut Segment,
+    ) -> Vec<Entry> {
+        let Some((last, usual)) = last else { return Vec::new() };
+        let first = (last + usual).min(position);
+        let kind = match skipped {
+            Some((_, kind)) => kind,
+            None if picture.after_drop => GapKind::Skipped,
+            None if position - last <= usual + usual / 2 => return Vec::new(),
+            None if picture.after_loss => GapKind::Lost,
+            None if position - last >= STANDS => GapKind::NotSent,
+            None => return Vec::new(),
+        };
+        let gap = Gap { kind, first_sample: sample(first), samples: (position - first).unsigned_abs() };
+        if gap.samples == 0 {
+            return Vec::new();
+        }
+        let mut told = Vec::new();
+        // A new file begins behind the gap.
+        if segment.shown < first {
+            told.push(segment.tell_shown(first));
+        }
+        segment.shown = position;
+        told.push(Entry::Gap {
+            track: segment.track.clone(),
+            kind: gap.kind,
+            first: gap.first_sample,
+            samples: gap.samples,
+        });
+        told
+    }
+
+    /// Gives the disk what is due at `now`.
+    pub(crate) fn tick(&mut self, now: i64, sink: &mut dyn Sink) -> Option<Entry> {
+        let segment = self.segment.as_mut()?;
+        if segment.writer.cluster_began().is_some_and(|since| now - samples(since) >= CLUSTER) {
+            segment.unwritten.extend(segment.writer.clusters());
+        }
+        segment.flush(sink)
+    }
+
+    /// Ends what is written at `end`.
+    pub(crate) fn finish(&mut self, end: i64, sink: &mut dyn Sink) -> (Vec<Entry>, bool) {
+        let mut told = Vec::new();
+        let is_open = self.segment.is_some();
+        if let Some((last, usual)) = self.last
+            && let Some(segment) = &self.segment
+        {
+            let (_, kind) = self.skipped.unwrap_or((last, GapKind::NotSent));
+            let first = last + usual;
+            if end - last >= STANDS {
+                let samples = (end - first).max(0).unsigned_abs();
+                told.push(Entry::Gap { track: segment.track.clone(), kind, first: sample(first), samples });
+            }
+        }
+        self.end_segment(end, &mut told, sink);
+        (told, is_open)
+    }
+
+    /// The file is gone: the film goes on in another one, from a key frame on.
+    pub(crate) fn begin_again(&mut self) {
+        self.segment = None;
+        self.skipped.get_or_insert((self.last.map_or(0, |(last, _)| last), GapKind::Disk));
+    }
+
+    fn end_segment(&mut self, end: i64, told: &mut Vec<Entry>, sink: &mut dyn Sink) {
+        let Some(mut segment) = self.segment.take() else { return };
+        let until = self.last.map_or(end, |(last, usual)| end.min(last + usual));
+        told.extend((until > segment.shown).then(|| segment.tell_shown(until)));
+        let (tail, head) = segment.writer.finish(millis(end).max(segment.newest + 1));
+        segment.unwritten.extend(tail);
+        told.splice(0..0, segment.flush(sink));
+        // The disk has not taken all of it, and the index would lead nowhere.
+        let is_whole = segment.unwritten.is_empty() && !sink.is_suspended(segment.file);
+        if is_whole {
+            sink.close_with(segment.file, head);
+        } else {
+            sink.close(segment.file);
+        }
+    }
+}
+
+impl Segment {
+    fn open(
+        picture: &Picture,
+        coding: Coding,
+        position: i64,
+        segments: &mut Segments,
+        sink: &mut dyn Sink,
+    ) -> Self {
+        let track = picture.track();
+        let number = segments.entry(track.clone()).or_default();
+        *number += 1;
+        let name = format!("{track}-{number}.{}", coding.extension());
+        let writer = MatroskaWriter::new(vec![coding.clone()], &track);
+        let VideoSize { width, height } = picture.size.unwrap_or(VideoSize { width: 0, height: 0 });
+        let file = sink.open(&name, Class::Video);
+        let told = Entry::Video {
+            track: track.clone(),
+            source: picture.source,
+            file: name,
+            first: sample(position),
+            codec: coding.name().to_owned(),
+            width,
+            height,
+        };
+        let unwritten = writer.beginning();
+        Self { track, coding, file, writer, untold: Some(told), newest: 0, shown: position, unwritten }
+    }
+
+    fn push(&mut self, position: i64, picture: &Picture) {
+        // No two pictures have the same time: a player would show one of them.
+        let at = millis(position).max(self.newest + u64::from(self.newest > 0));
+        self.newest = at;
+        match self.coding {
+            Coding::H264 { .. } => {
+                self.writer.push(0, at, picture.is_key, &avc::sample(&picture.data));
+            }
+            _ => self.writer.push(0, at, picture.is_key, &picture.data),
+        }
+    }
+
+    fn tell_shown(&mut self, until: i64) -> Entry {
+        let first = std::mem::replace(&mut self.shown, until);
+        let samples = (until - first).max(0).unsigned_abs();
+        Entry::Shown { track: self.track.clone(), first: sample(first), samples }
+    }
+
+    /// Whether the disk takes nothing of this file at present.
+    fn is_suspended(&mut self, sink: &mut dyn Sink) -> bool {
+        sink.is_suspended(self.file) || self.unwritten.len() > MOST_UNWRITTEN
+    }
+
+    /// Gives the disk what it has not taken; names the file when something is in it.
+    fn flush(&mut self, sink: &mut dyn Sink) -> Option<Entry> {
+        // Before its first cluster there is nothing to see in it.
+        let is_empty = self.untold.is_some() && self.unwritten.len() <= self.writer.beginning().len();
+        if self.unwritten.is_empty() || is_empty || !sink.append(self.file, self.unwritten.clone()) {
+            return None;
+        }
+        self.unwritten.clear();
+        self.untold.take()
+    }
+}
+
+/// What may wait for a queue that is full, before pictures are left out: a few clusters.
+const MOST_UNWRITTEN: usize = 1 << 20;
+
+fn sample(position: i64) -> u64 {
+    position.max(0).unsigned_abs()
+}
+
+/// A position in milliseconds, rounded.
+fn millis(position: i64) -> u64 {
+    (sample(position) * 1000 + RATE / 2) / RATE
+}
+
+fn samples(millis: u64) -> i64 {
+    (millis * RATE / 1000) as i64
+}
+
+#[cfg(test)]
+mod tests;
