@@ -15,6 +15,7 @@ use buffer::{Insert, JitterBuffer, LEEWAY, Next};
 use conceal::Concealment;
 pub use packet::AudioPacket;
 use pcm::{MadeUp, Pcm, Provenance};
+use slab::Held;
 use stretch::{Likeness, Stretcher};
 
 use crate::audio::opus::{OpusDecoder, OpusError, RTP_CLOCK};
@@ -130,6 +131,11 @@ impl AudioReceiver {
         self.position.is_some().then_some(&self.frame)
     }
 
+    /// The same, to exchange its memory for that of another frame.
+    pub(crate) fn frame_mut(&mut self) -> Option<&mut AudioFrame> {
+        self.position.is_some().then_some(&mut self.frame)
+    }
+
     /// Decodes until there is a frame; `false` while the timeline has not begun.
     fn fill(&mut self) -> bool {
         while self.pcm.len() < self.frame.samples().len() || self.loss_ends {
@@ -165,11 +171,11 @@ impl AudioReceiver {
                 self.conceal(in_samples(ticks));
                 self.loss_ends = ends;
             }
-            Next::Recovered { next, slot, ticks, breaks } => {
+            Next::Recovered { next: Held { slot, speakers, payload: next }, ticks, breaks } => {
                 let of = Provenance {
                     origin: FrameOrigin::Recovered,
                     made_up: MadeUp::Nothing,
-                    speakers: slot.speakers,
+                    speakers: *speakers,
                     level: slot.level,
                     sender_time: Some(RtpTime(slot.sender_time.0.wrapping_sub(ticks as u32))),
                     wire_in: Some(slot.arrival_time),
@@ -185,12 +191,12 @@ impl AudioReceiver {
                     self.shorten_loss();
                 }
             }
-            Next::Packet { slot, payload, breaks } => {
+            Next::Packet { held: Held { slot, speakers, payload }, breaks } => {
                 let origin = if slot.is_copy { FrameOrigin::Recovered } else { FrameOrigin::Media };
                 let of = Provenance {
                     origin,
                     made_up: MadeUp::Nothing,
-                    speakers: slot.speakers,
+                    speakers: *speakers,
                     level: slot.level,
                     sender_time: Some(slot.sender_time),
                     wire_in: Some(slot.arrival_time),
