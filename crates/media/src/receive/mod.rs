@@ -3,6 +3,7 @@
 mod buffer;
 mod conceal;
 mod delay;
+mod drift;
 mod packet;
 mod pcm;
 mod slab;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 
 use buffer::{Insert, JitterBuffer, LEEWAY, Next};
 use conceal::Concealment;
+use drift::ClockDrift;
 pub use packet::AudioPacket;
 use pcm::{MadeUp, Pcm, Provenance};
 use slab::Held;
@@ -53,6 +55,7 @@ pub struct AudioReceiver {
     /// Where the next frame stands on the timeline; `None` until it has begun.
     position: Option<u64>,
     jitter: delay::InterarrivalJitter,
+    drift: ClockDrift,
     stats: Arc<SharedStats>,
 }
 
@@ -82,6 +85,7 @@ impl AudioReceiver {
             frame: AudioFrame::silent(format, MediaInstant::ZERO),
             position: None,
             jitter: delay::InterarrivalJitter::default(),
+            drift: ClockDrift::default(),
             stats,
         })
     }
@@ -100,12 +104,16 @@ impl AudioReceiver {
             Insert::Discarded => {}
             Insert::Kept => {
                 self.stats.jitter.set(self.jitter.arrived(packet.arrival_time, packet.sender_time));
+                if let Some(drift) = self.drift.arrived(packet.arrival_time, packet.sender_time) {
+                    self.stats.clock_drift.set(drift);
+                }
             }
             Insert::Restarted => {
                 // What was said last fades out where the new stream begins.
                 self.concealment.go_on(|tail| self.decoder.conceal(tail));
                 self.decoder.reset();
                 self.jitter = delay::InterarrivalJitter::default();
+                self.drift.restart();
             }
         }
     }
