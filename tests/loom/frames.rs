@@ -48,7 +48,9 @@ fn model(capacity: usize, written: usize, looks: usize, reads_the_rest: bool) ->
         let alive = Arc::<AtomicUsize>::default();
         let (mut writer, mut reader) = frame_ring(capacity, || Frame::new(&alive));
         let media = thread::spawn(move || {
-            (1..=written).filter(|number| writer.write(|frame| frame.write(*number))).collect::<Vec<_>>()
+            let accepted = (1..=written).filter(|number| writer.write(|frame| frame.write(*number)));
+            let accepted: Vec<_> = accepted.collect();
+            (accepted, writer)
         });
         let mut heard = Vec::new();
         let mut look = |reader: &mut RingReader<Frame>| {
@@ -63,15 +65,15 @@ fn model(capacity: usize, written: usize, looks: usize, reads_the_rest: bool) ->
         (0..looks).for_each(|_| _ = look(&mut reader));
         if !reads_the_rest {
             drop(reader);
-            media.join().unwrap();
+            drop(media.join().unwrap());
             assert_eq!(alive.load(SeqCst), 0, "frames are left over, whoever goes first");
             return;
         }
-        let accepted = media.join().unwrap();
+        let (accepted, writer) = media.join().unwrap();
         while look(&mut reader) {}
         assert_eq!(heard, accepted, "each that was taken is heard, once and in order");
         assert_eq!(alive.load(SeqCst), capacity + 1, "none is made or lost on the way");
-        drop(reader);
+        drop((reader, writer));
         assert_eq!(alive.load(SeqCst), 0, "frames are left over");
     })
 }

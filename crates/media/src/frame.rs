@@ -300,6 +300,20 @@ impl AudioFrame {
         self.describe_as(other);
     }
 
+    /// Takes all of `other` but its unmixed speakers. The two exchange the memory of their samples, so that nothing is copied.
+    pub(crate) fn take_mix_from(&mut self, other: &mut Self) {
+        debug_assert_eq!(self.format, other.format, "frames of one stream have one format");
+        std::mem::swap(&mut self.samples, &mut other.samples);
+        self.unmixed.clear();
+        self.describe_as(other);
+    }
+
+    /// The same with the unmixed speakers. Both frames must have room for as many.
+    pub(crate) fn take_from(&mut self, other: &mut Self) {
+        self.take_mix_from(other);
+        std::mem::swap(&mut self.unmixed, &mut other.unmixed);
+    }
+
     /// Takes everything of `other` that is not samples.
     pub(crate) fn describe_as(&mut self, other: &Self) {
         self.first_sample = other.first_sample;

@@ -58,6 +58,8 @@ pub use event::{
 pub use frame::{AudioFormat, AudioFrame, FrameLengthError, FrameOrigin, ReceiveStages, UnmixedAudio};
 pub use health::{Health, HealthSettings, HealthStatus, WorkerHealth};
 pub use ledger::{Stage, StageLatency};
+#[doc(hidden)]
+pub use platform::stepped;
 pub use platform::{Drained, MediaPlatform, MediaSession, MediaSessionCloser, PlatformStats};
 pub use rtp::{ActiveSpeaker, ActiveSpeakers, AudioLevel, Encoding};
 pub use send::player::{AudioSpan, Playout};

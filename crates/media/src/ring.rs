@@ -1,7 +1,8 @@
 //! Hand-over of frames between two threads: made once, out through one ring, back through another.
 //!
 //! A ring of `capacity` frames owns one box more: it may be lent to the reader while the queue is full. Nothing is
-//! allocated, freed or locked after [`frame_ring`] returns.
+//! allocated, freed or locked after [`frame_ring`] returns. Of the boxes that wait to be filled, the one that came back last
+//! is filled next: where the reader keeps up, two of them go to and fro, and the memory of the others stays cold.
 
 use crate::sync::{Consumer, Observer, Producer, RingIn, RingOut, ring};
 
@@ -12,18 +13,18 @@ use crate::sync::{Consumer, Observer, Producer, RingIn, RingOut, ring};
 pub fn frame_ring<T>(capacity: usize, make: impl FnMut() -> T) -> (RingWriter<T>, RingReader<T>) {
     assert!(capacity > 0, "a ring carries at least one frame");
     let (full_in, full_out) = ring(capacity);
-    let (mut free_in, free_out) = ring(capacity + 1);
-    for frame in std::iter::repeat_with(make).map(Box::new).take(capacity + 1) {
-        let stored = free_in.try_push(frame);
-        debug_assert!(stored.is_ok(), "the return ring has a slot for each frame");
-    }
-    (RingWriter { full: full_in, free: free_out }, RingReader { full: full_out, free: free_in, lent: None })
+    let (free_in, free_out) = ring(capacity + 1);
+    let spare = std::iter::repeat_with(make).map(Box::new).take(capacity + 1).collect();
+    let writer = RingWriter { full: full_in, free: free_out, spare };
+    (writer, RingReader { full: full_out, free: free_in, lent: None })
 }
 
 /// The end that fills frames.
 pub struct RingWriter<T> {
     full: RingIn<Box<T>>,
     free: RingOut<Box<T>>,
+    /// Has come back, last in, first out. Has room for all.
+    spare: Vec<Box<T>>,
 }
 
 impl<T> RingWriter<T> {
@@ -32,7 +33,10 @@ impl<T> RingWriter<T> {
         if self.full.is_full() {
             return false;
         }
-        let Some(mut frame) = self.free.try_pop() else { return false };
+        while let Some(frame) = self.free.try_pop() {
+            self.spare.push(frame);
+        }
+        let Some(mut frame) = self.spare.pop() else { return false };
         fill(&mut frame);
         let pushed = self.full.try_push(frame);
         debug_assert!(pushed.is_ok(), "only this end pushes, so a ring that was not full still is not");

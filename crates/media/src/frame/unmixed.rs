@@ -108,9 +108,9 @@ impl UnmixedAudio {
         self.voice = other.voice;
     }
 
-    /// Takes samples and description of a frame that a stream of one speaker gave.
-    pub(crate) fn fill(&mut self, frame: &AudioFrame, source: MediaSourceId, stream: usize) {
-        self.samples.copy_from_slice(frame.samples());
+    /// Takes samples and description of a frame that a stream of one speaker gave, in exchange for its own memory.
+    pub(crate) fn fill(&mut self, frame: &mut AudioFrame, source: MediaSourceId, stream: usize) {
+        std::mem::swap(&mut self.samples, &mut frame.samples);
         self.source = source;
         self.stream = stream;
         self.sender_time = frame.sender_time;

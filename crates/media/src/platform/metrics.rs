@@ -83,6 +83,10 @@ impl Collector for Snapshot {
             "Whether new sessions are refused for good",
             f64::from(u8::from(self.health.draining)),
         )?;
+        if let Some(drift) = self.sessions.clock_drift_ppm {
+            let help = "How much faster than ours the clock of a sender runs, in millionths: of the one that is furthest off";
+            gauge(to, "sender_clock_drift_ppm", help, drift)?;
+        }
         self.health(to)?;
         self.workers(to)?;
         for ((name, value), (_, help)) in self.sessions.counters.iter().zip(SessionCounters::described()) {

@@ -9,6 +9,7 @@ mod metrics;
 mod negotiation;
 mod place;
 mod placement;
+pub mod stepped;
 mod totals;
 mod video;
 

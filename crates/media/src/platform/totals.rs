@@ -28,6 +28,8 @@ impl Totals {
             // Proof that this is the last one, with all that was written to it.
             Some(over) => {
                 past.merge(&over.read());
+                // What was a state is none any more.
+                past.clock_drift_ppm = None;
                 false
             }
             None => true,
@@ -63,10 +65,12 @@ mod tests {
             totals.add(Arc::clone(&session));
             session.counters.frames_delivered.add(number);
             session.ledger.record(Stage::Decode, Duration::from_micros(number));
+            session.clock_drift.set(-1_500);
             let before = totals.read();
             drop(session);
             let after = totals.read();
             assert_eq!(after.counters, before.counters);
+            assert_eq!((before.clock_drift_ppm, after.clock_drift_ppm), (Some(-1.5), None), "nobody's clock");
             assert_eq!(after.stage(Stage::Decode).count(), number);
             assert!(totals.live.is_empty());
         }

@@ -304,16 +304,16 @@ impl JitterBuffer {
     /// The packet that is due is here.
     fn take(&mut self) -> Next<'_> {
         let breaks = self.breaks();
-        let Some((slot, payload)) = self.slab.take(self.place) else { return Next::Nothing };
-        self.dtx = payload.len() <= opus::DTX_PAYLOAD_LEN;
-        let samples = opus::packet_samples(payload, SampleRate::HZ_48000).unwrap_or(0);
+        let Some(held) = self.slab.take(self.place) else { return Next::Nothing };
+        self.dtx = held.payload.len() <= opus::DTX_PAYLOAD_LEN;
+        let samples = opus::packet_samples(held.payload, SampleRate::HZ_48000).unwrap_or(0);
         if samples > 0 {
             self.packet_ticks = samples as i64;
         }
-        self.fates.lost += u64::from(slot.is_copy);
-        self.time = slot.time + self.packet_ticks;
+        self.fates.lost += u64::from(held.slot.is_copy);
+        self.time = held.slot.time + self.packet_ticks;
         self.place += 1;
-        Next::Packet { slot, payload, breaks }
+        Next::Packet { held, breaks }
     }
 
     /// Whether what is played now does not follow from what was played before: it has been waited for, or time jumped.
@@ -362,7 +362,7 @@ impl JitterBuffer {
         }
         let breaks = self.breaks();
         match self.slab.peek(next) {
-            Some((slot, next)) => Next::Recovered { next, slot, ticks: copy / SHORTEST * SHORTEST, breaks },
+            Some(next) => Next::Recovered { next, ticks: copy / SHORTEST * SHORTEST, breaks },
             None => Next::Late,
         }
     }

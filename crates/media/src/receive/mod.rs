@@ -3,6 +3,7 @@
 mod buffer;
 mod conceal;
 mod delay;
+mod drift;
 mod packet;
 mod pcm;
 mod slab;
@@ -13,8 +14,10 @@ use std::sync::Arc;
 
 use buffer::{Insert, JitterBuffer, LEEWAY, Next};
 use conceal::Concealment;
+use drift::ClockDrift;
 pub use packet::AudioPacket;
 use pcm::{MadeUp, Pcm, Provenance};
+use slab::Held;
 use stretch::{Likeness, Stretcher};
 
 use crate::audio::opus::{OpusDecoder, OpusError, RTP_CLOCK};
@@ -52,6 +55,7 @@ pub struct AudioReceiver {
     /// Where the next frame stands on the timeline; `None` until it has begun.
     position: Option<u64>,
     jitter: delay::InterarrivalJitter,
+    drift: ClockDrift,
     stats: Arc<SharedStats>,
 }
 
@@ -81,6 +85,7 @@ impl AudioReceiver {
             frame: AudioFrame::silent(format, MediaInstant::ZERO),
             position: None,
             jitter: delay::InterarrivalJitter::default(),
+            drift: ClockDrift::default(),
             stats,
         })
     }
@@ -99,12 +104,16 @@ impl AudioReceiver {
             Insert::Discarded => {}
             Insert::Kept => {
                 self.stats.jitter.set(self.jitter.arrived(packet.arrival_time, packet.sender_time));
+                if let Some(drift) = self.drift.arrived(packet.arrival_time, packet.sender_time) {
+                    self.stats.clock_drift.set(drift);
+                }
             }
             Insert::Restarted => {
                 // What was said last fades out where the new stream begins.
                 self.concealment.go_on(|tail| self.decoder.conceal(tail));
                 self.decoder.reset();
                 self.jitter = delay::InterarrivalJitter::default();
+                self.drift.restart();
             }
         }
     }
@@ -128,6 +137,11 @@ impl AudioReceiver {
     /// What the last [`tick`](Self::tick) gave; `None` until the first packet has waited for the target delay.
     pub(crate) fn frame(&self) -> Option<&AudioFrame> {
         self.position.is_some().then_some(&self.frame)
+    }
+
+    /// The same, to exchange its memory for that of another frame.
+    pub(crate) fn frame_mut(&mut self) -> Option<&mut AudioFrame> {
+        self.position.is_some().then_some(&mut self.frame)
     }
 
     /// Decodes until there is a frame; `false` while the timeline has not begun.
@@ -165,11 +179,11 @@ impl AudioReceiver {
                 self.conceal(in_samples(ticks));
                 self.loss_ends = ends;
             }
-            Next::Recovered { next, slot, ticks, breaks } => {
+            Next::Recovered { next: Held { slot, speakers, payload: next }, ticks, breaks } => {
                 let of = Provenance {
                     origin: FrameOrigin::Recovered,
                     made_up: MadeUp::Nothing,
-                    speakers: slot.speakers,
+                    speakers: *speakers,
                     level: slot.level,
                     sender_time: Some(RtpTime(slot.sender_time.0.wrapping_sub(ticks as u32))),
                     wire_in: Some(slot.arrival_time),
@@ -185,12 +199,12 @@ impl AudioReceiver {
                     self.shorten_loss();
                 }
             }
-            Next::Packet { slot, payload, breaks } => {
+            Next::Packet { held: Held { slot, speakers, payload }, breaks } => {
                 let origin = if slot.is_copy { FrameOrigin::Recovered } else { FrameOrigin::Media };
                 let of = Provenance {
                     origin,
                     made_up: MadeUp::Nothing,
-                    speakers: slot.speakers,
+                    speakers: *speakers,
                     level: slot.level,
                     sender_time: Some(slot.sender_time),
                     wire_in: Some(slot.arrival_time),

@@ -360,15 +360,16 @@ impl<T: Transport> Session<T> {
         if !self.streams.tick(due, clock, speaking) {
             return;
         }
-        let frame = self.streams.frame();
+        let frame = self.streams.frame_mut();
         self.tap.heard(due, frame);
         let ring_in = clock.now();
+        let decode_out = frame.stages.decode_out;
         let written = self.to_app.write(|slot| {
-            slot.copy_from(frame);
+            slot.take_from(frame);
             slot.stages.ring_in = ring_in;
         });
         let SharedStats { counters, ledger, .. } = &*self.shared.stats;
-        ledger.record(Stage::RingIn, ring_in.since(frame.stages().decode_out));
+        ledger.record(Stage::RingIn, ring_in.since(decode_out));
         if written {
             counters.frames_delivered.add(1);
         } else {

@@ -139,17 +139,18 @@ impl AudioStreams {
         true
     }
 
-    /// What [`tick`](Self::tick) made.
-    pub(crate) fn frame(&self) -> &AudioFrame {
-        &self.frame
+    /// What [`tick`](Self::tick) made. Its memory may be exchanged for that of a frame of the same shape.
+    pub(crate) fn frame_mut(&mut self) -> &mut AudioFrame {
+        &mut self.frame
     }
 
     /// Puts the far end's mix into the frame, or silence.
     fn hear_mix(&mut self, now: MediaInstant, clock: &impl MediaClock) -> bool {
         if let Mix::FarEnd(receiver) = &mut self.mix
-            && let Some(frame) = receiver.tick(now, clock)
+            && receiver.tick(now, clock).is_some()
+            && let Some(frame) = receiver.frame_mut()
         {
-            self.frame.copy_from(frame);
+            self.frame.take_mix_from(frame);
             return true;
         }
         let at = clock.now();
@@ -180,8 +181,10 @@ impl AudioStreams {
             }
         }
         let first_sample = self.position.unwrap_or(0);
-        for (stream, speaker) in self.speakers.iter().enumerate() {
-            let (Some(source), Some(frame)) = (speaker.source, speaker.receiver.frame()) else { continue };
+        for (stream, speaker) in self.speakers.iter_mut().enumerate() {
+            let (Some(source), Some(frame)) = (speaker.source, speaker.receiver.frame_mut()) else {
+                continue;
+            };
             let Some(place) = self.frame.unmixed.push() else { break };
             place.fill(frame, source, stream);
             place.first_sample = first_sample;

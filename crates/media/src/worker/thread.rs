@@ -80,8 +80,7 @@ pub(crate) struct WorkerSettings {
 
 /// The platform's hold on a media thread.
 pub(crate) struct WorkerHandle {
-    commands: Sender<Command>,
-    wake: Arc<OwnedFd>,
+    commands: CommandSender,
     thread: JoinHandle<()>,
     bell: Bell,
     pub(crate) address: SocketAddr,
@@ -98,6 +97,13 @@ pub(crate) struct CommandSender {
 }
 
 impl CommandSender {
+    /// The two ends of what a worker is asked for.
+    pub(crate) fn pair() -> io::Result<(Self, Receiver<Command>)> {
+        let wake = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let (commands, received) = bounded(COMMANDS);
+        Ok((Self { commands, wake }, received))
+    }
+
     /// Hands `command` over; `false` when the worker has stopped.
     pub(crate) fn send(&self, command: Command) -> bool {
         let sent = match self.commands.try_send(command) {
@@ -128,9 +134,7 @@ impl WorkerHandle {
         let socket = MediaSocket::bind(settings.address)?;
         let refused = |what: &'static str| move |source: io::Error| MediaError::System { what, source };
         let address = socket.local_address().map_err(refused("reading the media socket's address"))?;
-        let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK);
-        let wake = Arc::new(wake.map_err(|errno| refused("making an eventfd")(errno.into()))?);
-        let (commands, received) = bounded(COMMANDS);
+        let (commands, received) = CommandSender::pair().map_err(refused("making an eventfd"))?;
         let (bell, pull) = Bell::start(format!("offhook-bell-{number}"), Arc::clone(&health_bell))
             .map_err(refused("starting a bell thread"))?;
         let counters = Arc::new(WorkerCounters::default());
@@ -139,7 +143,7 @@ impl WorkerHandle {
         let media = MediaThread {
             worker: Worker::new(),
             commands: received,
-            wake: Arc::clone(&wake),
+            wake: Arc::clone(&commands.wake),
             post,
             inbox,
             clock,
@@ -157,16 +161,16 @@ impl WorkerHandle {
             })
             .map_err(refused("starting a media thread"))?;
         let refused = told.recv().unwrap_or_default();
-        Ok(Self { commands, wake, thread, bell, address, counters, refused })
+        Ok(Self { commands, thread, bell, address, counters, refused })
     }
 
     pub(crate) fn commands(&self) -> CommandSender {
-        CommandSender { commands: self.commands.clone(), wake: Arc::clone(&self.wake) }
+        self.commands.clone()
     }
 
     /// Ends every session and the thread, and waits for it.
     pub(crate) fn stop(self) {
-        self.commands().send(Command::Stop);
+        self.commands.send(Command::Stop);
         if self.thread.join().is_err() {
             tracing::error!("a media thread has panicked");
         }

@@ -1,6 +1,6 @@
 //! What the jitter buffer says: of a packet that comes, of what is to be played, and of what has been.
 
-use crate::receive::slab::Slot;
+use crate::receive::slab::Held;
 
 /// What became of a packet that was put in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,9 +18,9 @@ pub(crate) enum Next<'a> {
     /// Nothing has come yet: the timeline has not begun, or the stream pauses.
     Nothing,
     /// This packet is due. Its sound does not follow from what was played before when `breaks`.
-    Packet { slot: &'a Slot, payload: &'a [u8], breaks: bool },
-    /// The packet that is due was lost or is late, and `next` holds a copy of it, this long. It `breaks` as a packet does.
-    Recovered { next: &'a [u8], slot: &'a Slot, ticks: i64, breaks: bool },
+    Packet { held: Held<'a>, breaks: bool },
+    /// The packet that is due was lost or is late, and the `next` one holds a copy of it, this long. It `breaks` as a packet does.
+    Recovered { next: Held<'a>, ticks: i64, breaks: bool },
     /// The packet that is due was lost: this much is missing, and what comes next is here when the loss `ends` with it.
     Lost { ticks: i64, ends: bool },
     /// The packet that is due has not come yet: it may be late.

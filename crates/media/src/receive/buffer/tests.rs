@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::audio::opus::{MAX_PACKET_LEN, OpusEncoder};
+use crate::receive::slab::Held;
 use crate::settings::OpusSettings;
 
 const MILLIS_20: Duration = Duration::from_millis(20);
@@ -167,7 +168,7 @@ fn a_copy_in_red_fills_a_hole_and_never_replaces_a_packet() {
             assert_eq!(buffer.insert(&sent), Insert::Kept);
         }
         buffer.tick(MediaInstant::from_duration(now), 0);
-        if let Next::Packet { slot, payload, .. } = buffer.next(0) {
+        if let Next::Packet { held: Held { slot, payload, .. }, .. } = buffer.next(0) {
             heard.push((slot.is_copy, payload.len() == copy.len(), slot.sender_time.0 / 960));
         }
     }

@@ -85,7 +85,7 @@ impl Call {
     fn hear(&mut self, speaking: bool) -> Option<AudioFrame> {
         let now = self.now();
         self.tick += 1;
-        self.streams.tick(now, &At(now), speaking).then(|| self.streams.frame().clone())
+        self.streams.tick(now, &At(now), speaking).then(|| self.streams.frame_mut().clone())
     }
 
     fn events(&mut self) -> Vec<MediaEvent> {

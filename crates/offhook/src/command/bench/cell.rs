@@ -105,7 +105,7 @@ fn report(cell: Cell, (first, last): (&Mark, &Mark), grown: u64) -> Measured {
         seconds: wall,
         workers: cell.workers,
         frames,
-        engine_us_per_frame: per_frame(engine) - per_frame(codec),
+        engine_us_per_frame: engine.checked_sub(codec).map(per_frame),
         bell_us_per_frame: per_frame(cpu.bell),
         codec_us_per_frame: per_frame(codec),
         app_us_per_frame: per_frame(cpu.app),

@@ -29,10 +29,12 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 /// until more ticks than --miss-rate begin over 20 ms late or less than 99.9 % of the packets are heard, give or take one of
 /// each stream, and then narrowed down.
 ///
-/// What is counted. A frame is 20 ms of one call in one direction, however many speakers are heard in it. engine_us_per_frame is the time that the media threads and
-/// the bell threads were on a processor, the kernel's part in it, less the time in the codec; codec_us_per_frame is that time,
-/// by the wall clock around each call of libopus, where a call that was interrupted counts as
-/// one of median length; app_us_per_frame is that of the applications, which wait for each frame.
+/// What is counted. A frame is 20 ms of one call in one direction, however many speakers are heard in it. engine_us_per_frame
+/// is the time that the media threads and the bell threads were on a processor, the kernel's part in it, less the time in the
+/// codec; codec_us_per_frame is that time, by the wall clock around each call of libopus, where a call that was interrupted for
+/// long counts as one of median length. With more calls than the machine carries most are interrupted, and the wall clock says
+/// too much: engine_us_per_frame then is too low, and null (in the table a question mark) where less than nothing would be left.
+/// app_us_per_frame is that of the applications, which wait for each frame.
 /// calls_per_core is the most calls found, a worker; with --calls, it is reckoned: calls, divided by the cores that media
 /// and bell threads kept busy. rss_kib_per_call is what the process grew by.
 #[derive(Args, Clone, Debug)]
@@ -185,8 +187,8 @@ impl Arguments {
         }
         let measured = Measured::read(&output.stdout)?;
         eprintln!(
-            "engine {:.1} us a frame, codec {:.1} us, {:.6} of the ticks late, {:.4} heard",
-            measured.engine_us_per_frame,
+            "engine {} us a frame, codec {:.1} us, {:.6} of the ticks late, {:.4} heard",
+            measured.engine(),
             measured.codec_us_per_frame,
             measured.deadline_miss_rate,
             measured.heard_share

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use offhook_media::Stage;
+use offhook_media::{AudioFormat, Stage};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -55,6 +55,7 @@ const LEAST: f64 = 0.01;
 /// Beside each chart, for what its lines are.
 const LEGEND: u32 = 140;
 
+const GREY: RGBColor = RGBColor(110, 110, 110);
 const BLUES: [RGBColor; 3] = [RGBColor(140, 180, 230), RGBColor(60, 120, 200), RGBColor(10, 50, 120)];
 const REDS: [RGBColor; 3] = [RGBColor(235, 160, 140), RGBColor(205, 80, 50), RGBColor(120, 20, 10)];
 const GREENS: [RGBColor; 3] = [RGBColor(150, 205, 150), RGBColor(50, 150, 70), RGBColor(10, 80, 30)];
@@ -64,16 +65,18 @@ fn cpu(area: &Area<'_>, scenario: &str, steps: &[&Measured]) -> Result<()> {
     let share = |step: &Measured, micros: f64| {
         micros * step.frames as f64 / step.seconds / f64::from(step.calls) / 1000.0
     };
-    let part = |name: &str, [_, colour, _]: [RGBColor; 3], of: fn(&Measured) -> f64| Line {
+    let part = |name: &str, [_, colour, _]: [RGBColor; 3], of: fn(&Measured) -> Option<f64>| Line {
         name: name.to_owned(),
         colour,
-        points: steps.iter().map(|step| (step.calls.into(), share(step, of(step)))).collect(),
+        points: steps.iter().filter_map(|step| Some((step.calls.into(), share(step, of(step)?)))).collect(),
     };
-    let lines = [
+    let mut lines = vec![
         part("engine", BLUES, |step| step.engine_us_per_frame),
-        part("codec", REDS, |step| step.codec_us_per_frame),
-        part("application", GREENS, |step| step.app_us_per_frame),
+        part("codec", REDS, |step| Some(step.codec_us_per_frame)),
+        part("application", GREENS, |step| Some(step.app_us_per_frame)),
     ];
+    // Passthrough has no codec.
+    lines.retain(|line| line.points.iter().any(|&(_, value)| value > 0.0));
     chart(area, &format!("{scenario}: CPU a call, ms a second"), Axis::FromZero, &lines)
 }
 
@@ -91,6 +94,11 @@ fn latency(area: &Area<'_>, scenario: &str, steps: &[&Measured]) -> Result<()> {
         }
     }
     lines.retain(|line| !line.points.is_empty());
+    // Above it, ticks are late.
+    let most = steps.iter().map(|step| f64::from(step.calls)).fold(0.0, f64::max);
+    let frame = AudioFormat::FRAME_DURATION.as_secs_f64() * 1e3;
+    let points = vec![(0.0, frame), (most, frame)];
+    lines.push(Line { name: "a frame".to_owned(), colour: GREY, points });
     chart(area, &format!("{scenario}: latency by stage, ms"), Axis::Powers, &lines)
 }
 

@@ -16,7 +16,8 @@ pub(crate) struct Measured {
     pub(crate) seconds: f64,
     pub(crate) workers: u16,
     pub(crate) frames: u64,
-    pub(crate) engine_us_per_frame: f64,
+    /// Not known where calls of libopus were interrupted for longer than the engine took.
+    pub(crate) engine_us_per_frame: Option<f64>,
     /// The part of the bell threads in it.
     pub(crate) bell_us_per_frame: f64,
     pub(crate) codec_us_per_frame: f64,
@@ -70,6 +71,11 @@ impl Measured {
         Ok(serde_json::from_slice(json)?)
     }
 
+    /// The engine's time a frame, for people to read.
+    pub(crate) fn engine(&self) -> String {
+        self.engine_us_per_frame.map_or_else(|| "?".to_owned(), |micros| format!("{micros:.1}"))
+    }
+
     pub(crate) fn stage(&self, stage: Stage) -> Option<&StageLine> {
         self.stages.iter().find(|line| line.stage == stage.name())
     }
@@ -119,10 +125,10 @@ impl fmt::Display for Table<'_> {
         for row in self.0 {
             writeln!(
                 f,
-                "{:<12} {:>6} {:>8.1} {:>8.1} {:>8.1} {:>11.6} {:>6.0} {:>8} {:>12.0}",
+                "{:<12} {:>6} {:>8} {:>8.1} {:>8.1} {:>11.6} {:>6.0} {:>8} {:>12.0}",
                 row.scenario,
                 row.calls,
-                row.engine_us_per_frame,
+                row.engine(),
                 row.codec_us_per_frame,
                 row.app_us_per_frame,
                 row.deadline_miss_rate,
@@ -156,7 +162,7 @@ mod tests {
             seconds: 10.0,
             workers: 1,
             frames: 5000,
-            engine_us_per_frame: 4.5,
+            engine_us_per_frame: Some(4.5),
             bell_us_per_frame: 0.5,
             codec_us_per_frame: 12.0,
             app_us_per_frame: 2.0,
