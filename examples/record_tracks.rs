@@ -7,6 +7,8 @@
 //! With no account, two people speak at the same time in the embedded emulator: `OUT` has a file of each, the mix, `timeline.jsonl`,
 //! `mixdown.opus` and `timeline.svg`. Kill it while it records: `offhook recording finalize OUT` closes what is there.
 
+#[path = "support/meeting.rs"]
+mod meeting;
 mod support;
 
 use std::path::PathBuf;
@@ -17,7 +19,6 @@ use offhook::emulator::{AfterSpeech, Clip, FarEndScript};
 use offhook::media::MediaSourceId;
 use offhook::prelude::*;
 use offhook::recording::folder::{self, Picture};
-use offhook::signaling::model::JoinMeetingIdMeetingInfo;
 
 /// Record the speakers of a meeting into tracks on one timeline.
 #[derive(Parser)]
@@ -28,14 +29,8 @@ struct Arguments {
     /// How long
     #[arg(long, default_value_t = 6.0)]
     seconds: f64,
-    /// Join id of the meeting, from its invitation
-    #[arg(long, default_value = support::MEETING.0)]
-    join_id: String,
-    /// Its passcode
-    #[arg(long, default_value = support::MEETING.1)]
-    passcode: String,
     #[command(flatten)]
-    place: support::Place,
+    room: meeting::Room,
 }
 
 #[tokio::main]
@@ -43,15 +38,12 @@ async fn main() -> support::Outcome {
     let arguments = Arguments::parse();
     let announcement = Clip::from_wav(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/announcement.wav"))?;
     let script = FarEndScript::new().say(Clip::speech().into()).then(AfterSpeech::Repeat);
-    let (bot, emulator) = arguments.place.open(script.speaker(MediaSourceId(500), announcement)).await?;
+    let (bot, emulator) = arguments.room.place.open(script.speaker(MediaSourceId(500), announcement)).await?;
 
-    let tenant = emulator.as_ref().map_or(arguments.place.tenant.as_str(), Emulator::tenant_id);
-    let meeting = JoinMeetingIdMeetingInfo::with_passcode(&arguments.join_id, arguments.passcode.as_str());
     let audio = AudioSocketSettings::default().unmixed(4);
     // What is tapped is recorded as it came, and the call notices nothing of it.
     let media = MediaSessionSettings::default().audio(audio).tapped(true);
-    let mut call = bot.call(NewCall::join_meeting(meeting, tenant), &media).await?;
-    call.established().await?;
+    let mut call = arguments.room.join(&bot, emulator.as_ref(), &media).await?;
 
     // Under a recording policy it is `call.may_record().await?`, by which the service agrees.
     let grant = RecordingGrant::i_have_permission("nobody in the emulator is a person");
