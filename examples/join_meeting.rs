@@ -4,6 +4,8 @@
 //! cargo run --example join_meeting -- --seconds 3
 //! ```
 
+#[path = "support/meeting.rs"]
+mod meeting;
 mod support;
 
 use std::time::Duration;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use clap::Parser;
 use offhook::emulator::{Clip, FarEndScript};
 use offhook::prelude::*;
-use offhook::signaling::model::{JoinMeetingIdMeetingInfo, Modality};
+use offhook::signaling::model::Modality;
 use tokio::time::timeout;
 
 /// Join a meeting and listen.
@@ -27,20 +29,17 @@ struct Arguments {
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,
     #[command(flatten)]
-    place: support::Place,
+    room: meeting::Room,
 }
 
 #[tokio::main]
 async fn main() -> support::Outcome {
     let arguments = Arguments::parse();
     let length = Duration::try_from_secs_f64(arguments.seconds)?;
-    let (bot, emulator) = arguments.place.open(FarEndScript::new().say(Clip::speech().into())).await?;
+    let (bot, emulator) = arguments.room.place.open(FarEndScript::new().say(Clip::speech().into())).await?;
 
-    let meeting = JoinMeetingIdMeetingInfo::with_passcode(arguments.join_id, arguments.passcode);
-    let tenant = emulator.as_ref().map_or(arguments.place.tenant.as_str(), Emulator::tenant_id);
-    let join = NewCall::join_meeting(meeting, tenant);
-    let mut call = bot.call(join, &MediaSessionSettings::default()).await?;
-    call.established().await?;
+    let media = MediaSessionSettings::default();
+    let mut call = arguments.room.join(&bot, emulator.as_ref(), &media).await?;
 
     let mut audio = call.take_audio_socket().expect("nobody has taken it yet");
     let mut speakers = std::collections::BTreeMap::new();

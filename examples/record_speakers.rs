@@ -7,6 +7,8 @@
 //! With no account, two people speak at the same time in the embedded emulator: `OUT/speaker-SOURCE.wav` has one of them
 //! each, and is silent while they are.
 
+#[path = "support/meeting.rs"]
+mod meeting;
 mod support;
 
 use std::collections::BTreeMap;
@@ -18,7 +20,6 @@ use offhook::emulator::{AfterSpeech, Clip, FarEndScript};
 use offhook::media::{AudioSocketReceiver, MediaSourceId};
 use offhook::prelude::*;
 use offhook::recording::RecordingReport;
-use offhook::signaling::model::JoinMeetingIdMeetingInfo;
 
 /// Record the speakers of a meeting, each by themselves.
 #[derive(Parser)]
@@ -32,14 +33,8 @@ struct Arguments {
     /// How many speakers to record, up to 10
     #[arg(long, default_value_t = 4)]
     speakers: u8,
-    /// Join id of the meeting, from its invitation
-    #[arg(long, default_value = support::MEETING.0)]
-    join_id: String,
-    /// Its passcode
-    #[arg(long, default_value = support::MEETING.1)]
-    passcode: String,
     #[command(flatten)]
-    place: support::Place,
+    room: meeting::Room,
 }
 
 #[tokio::main]
@@ -47,14 +42,11 @@ async fn main() -> support::Outcome {
     let arguments = Arguments::parse();
     let announcement = Clip::from_wav(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/announcement.wav"))?;
     let script = FarEndScript::new().say(Clip::speech().into()).then(AfterSpeech::Repeat);
-    let (bot, emulator) = arguments.place.open(script.speaker(MediaSourceId(500), announcement)).await?;
+    let (bot, emulator) = arguments.room.place.open(script.speaker(MediaSourceId(500), announcement)).await?;
 
-    let tenant = emulator.as_ref().map_or(arguments.place.tenant.as_str(), Emulator::tenant_id);
-    let meeting = JoinMeetingIdMeetingInfo::with_passcode(&arguments.join_id, arguments.passcode.as_str());
     let audio = AudioSocketSettings::default().unmixed(arguments.speakers);
     let media = MediaSessionSettings::default().audio(audio);
-    let mut call = bot.call(NewCall::join_meeting(meeting, tenant), &media).await?;
-    call.established().await?;
+    let mut call = arguments.room.join(&bot, emulator.as_ref(), &media).await?;
     println!("established; recording {:.1} s", arguments.seconds);
 
     let (mut listener, _) = call.take_audio_socket().expect("nobody has taken it yet").split();

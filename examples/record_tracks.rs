@@ -8,6 +8,8 @@
 //! With no account, two people speak at the same time in the embedded emulator, and one of them shows something: `OUT` has a file of
 //! each, the mix, the pictures, `timeline.jsonl`, `mixdown.mkv` and `timeline.svg`. Kill it while it records: `offhook recording finalize OUT` closes what is there.
 
+#[path = "support/meeting.rs"]
+mod meeting;
 mod support;
 
 use std::path::PathBuf;
@@ -19,7 +21,6 @@ use offhook::media::blob::MediaDirection;
 use offhook::media::{MediaSourceId, VideoSocketSettings};
 use offhook::prelude::*;
 use offhook::recording::folder::{self, Picture, Show};
-use offhook::signaling::model::JoinMeetingIdMeetingInfo;
 
 /// Record the speakers of a meeting into tracks on one timeline.
 #[derive(Parser)]
@@ -30,14 +31,8 @@ struct Arguments {
     /// How long
     #[arg(long, default_value_t = 6.0)]
     seconds: f64,
-    /// Join id of the meeting, from its invitation
-    #[arg(long, default_value = support::MEETING.0)]
-    join_id: String,
-    /// Its passcode
-    #[arg(long, default_value = support::MEETING.1)]
-    passcode: String,
     #[command(flatten)]
-    place: support::Place,
+    room: meeting::Room,
 }
 
 #[tokio::main]
@@ -46,16 +41,13 @@ async fn main() -> support::Outcome {
     let announcement = Clip::from_wav(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/announcement.wav"))?;
     let script =
         FarEndScript::new().say(Clip::speech().into()).then(AfterSpeech::Repeat).show(Film::pattern());
-    let (bot, emulator) = arguments.place.open(script.speaker(MediaSourceId(500), announcement)).await?;
+    let (bot, emulator) = arguments.room.place.open(script.speaker(MediaSourceId(500), announcement)).await?;
 
-    let tenant = emulator.as_ref().map_or(arguments.place.tenant.as_str(), Emulator::tenant_id);
-    let meeting = JoinMeetingIdMeetingInfo::with_passcode(&arguments.join_id, arguments.passcode.as_str());
     let audio = AudioSocketSettings::default().unmixed(4);
     // What is tapped is recorded as it came, and the call notices nothing of it.
     let sees = || VideoSocketSettings::default().direction(MediaDirection::ReceiveOnly);
     let media = MediaSessionSettings::default().audio(audio).video(sees()).screen_share(sees()).tapped(true);
-    let mut call = bot.call(NewCall::join_meeting(meeting, tenant), &media).await?;
-    call.established().await?;
+    let mut call = arguments.room.join(&bot, emulator.as_ref(), &media).await?;
 
     // Under a recording policy it is `call.may_record().await?`, by which the service agrees.
     let grant = RecordingGrant::i_have_permission("nobody in the emulator is a person");

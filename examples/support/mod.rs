@@ -73,10 +73,31 @@ pub(crate) struct Place {
 /// The meeting of the emulator that an example brings along: join id and passcode.
 pub(crate) const MEETING: (&str, &str) = ("1234567890", "psw123");
 
+/// Whom an example meets in its own emulator.
+pub(crate) trait People {
+    /// Brings them there; a single one is the user of this id.
+    fn come_to(self, emulator: &Emulator, user: &str);
+}
+
+/// Ada, who does what the script says, at home and in the meeting.
+impl People for FarEndScript {
+    fn come_to(self, emulator: &Emulator, user: &str) {
+        let ada = User::new("Ada", self);
+        emulator.add_user(user, ada.clone());
+        Meeting::new(ada).come_to(emulator, user);
+    }
+}
+
+/// Those in the meeting.
+impl People for Meeting {
+    fn come_to(self, emulator: &Emulator, _: &str) {
+        emulator.add_meeting(MEETING.0, self.passcode(MEETING.1));
+    }
+}
+
 impl Place {
-    /// Starts a bot there. In an emulator of its own, which lives as long as what is returned, Ada does what `script`
-    /// says, at home and in the meeting.
-    pub(crate) async fn open(&self, script: FarEndScript) -> Result<(Bot, Option<Emulator>), Box<dyn Error>> {
+    /// Starts a bot there. In an emulator of its own, which lives as long as what is returned, it meets `people`.
+    pub(crate) async fn open(&self, people: impl People) -> Result<(Bot, Option<Emulator>), Box<dyn Error>> {
         let (emulator, bot) = match &self.graph {
             Some(graph) => {
                 let credentials =
@@ -85,9 +106,7 @@ impl Place {
             }
             None => {
                 let emulator = Emulator::start(EmulatorSettings::default()).await?;
-                let ada = User::new("Ada", script);
-                emulator.add_user(&self.user, ada.clone());
-                emulator.add_meeting(MEETING.0, Meeting::new(ada).passcode(MEETING.1));
+                people.come_to(&emulator, &self.user);
                 let bot = Bot::in_emulator(&emulator);
                 (Some(emulator), bot)
             }

@@ -259,7 +259,8 @@ impl VideoStage {
             counters.video_packets_sent.add(1);
             counters.video_bytes_sent.add(bytes);
             counters.video_frames_sent.add(is_last.into());
-            if sent_as != SentAs::New {
+            // What fills the path repairs nothing.
+            if matches!(sent_as, SentAs::Again | SentAs::Repair) {
                 counters.video_retransmitted_packets_sent.add(1);
                 counters.video_retransmitted_bytes_sent.add(bytes);
             }

@@ -7,8 +7,11 @@
 //!               ├─► rate that arrives ────────────────────┘                  ├─► the lower, within limits
 //!               └─► share that is lost ──────────────────► rate of loss ─────┘
 //! ```
+//!
+//! A cluster of packets that left faster shows more of the path at once: both rates rise to what arrived of it.
 
 mod arrived;
+mod cluster;
 mod control;
 #[cfg(test)]
 mod tests;
@@ -17,6 +20,8 @@ mod trend;
 use std::time::Duration;
 
 use arrived::ArrivedRate;
+use cluster::Cluster;
+pub(super) use cluster::Verdict;
 use control::{DelayControl, LossControl};
 use trend::{DelayTrend, Usage};
 
@@ -25,6 +30,13 @@ use crate::time::MediaInstant;
 
 /// Packets whose fate is not known yet; more than any path holds.
 const UNDER_WAY: usize = 4096;
+
+/// With queues that stand for longer, nothing is tried.
+const STANDS: Duration = Duration::from_millis(100);
+/// What stands in queues because of a cluster is gone after so long.
+const SETTLES: Duration = Duration::from_millis(300);
+/// For so long what arrived of a cluster is what the path carries, though less is sent.
+const HOLDS: Duration = Duration::from_secs(1);
 
 /// Bits a second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,6 +108,10 @@ pub struct BandwidthEstimator {
     delay: DelayControl,
     loss: LossControl,
     estimate: BitRate,
+    cluster: Option<Cluster>,
+    /// What the last cluster has told, and when; and whether that was taken.
+    told: Option<(Verdict, MediaInstant)>,
+    is_told: bool,
 }
 
 /// A packet that was sent.
@@ -117,7 +133,36 @@ impl BandwidthEstimator {
             delay: DelayControl::new(limits.start),
             loss: LossControl::new(limits.start),
             estimate: limits.start,
+            cluster: None,
+            told: None,
+            is_told: true,
         }
+    }
+
+    /// What is sent from now on is a cluster, at this rate, until it is whole.
+    pub(super) fn begin_cluster(&mut self, rate: BitRate, now: MediaInstant) {
+        self.cluster = Some(Cluster::new(rate, now));
+    }
+
+    /// There is a cluster of which not all is known.
+    pub(super) fn has_cluster(&self) -> bool {
+        self.cluster.is_some()
+    }
+
+    /// A cluster may begin: there is none, and no queue on the path that it would add to.
+    pub(super) fn has_room(&self) -> bool {
+        !self.has_cluster() && self.trend.usage() != Usage::Over && self.trend.queued() < STANDS
+    }
+
+    /// The rate of a cluster that has not all left.
+    pub(super) fn cluster_rate(&self) -> Option<BitRate> {
+        self.cluster.as_ref().filter(|cluster| cluster.is_leaving()).map(|cluster| cluster.rate)
+    }
+
+    /// What a cluster has told, once.
+    pub(super) fn take_verdict(&mut self) -> Option<Verdict> {
+        let (verdict, _) = self.told?;
+        (!std::mem::replace(&mut self.is_told, true)).then_some(verdict)
     }
 
     /// Other limits, from now on.
@@ -134,6 +179,9 @@ impl BandwidthEstimator {
     /// Notes that the packet with this transport-wide number, of `bytes` with all headers, was sent.
     pub fn note_sent(&mut self, number: u16, bytes: usize, at: MediaInstant) {
         self.under_way[usize::from(number) % UNDER_WAY] = Some(Sent { number, at, bytes });
+        if let Some(cluster) = &mut self.cluster {
+            cluster.note_sent(number, bytes, at);
+        }
     }
 
     /// Forgets that the packet with this number was sent: it is sent once more as it was, so its arrival will tell nothing.
@@ -153,6 +201,9 @@ impl BandwidthEstimator {
         for result in results {
             let place = &mut self.under_way[usize::from(result.number) % UNDER_WAY];
             let Some(sent) = place.filter(|sent| sent.number == result.number) else { continue };
+            if let Some(cluster) = &mut self.cluster {
+                cluster.note_result(result.number, result.arrival.map(|arrival| (arrival, sent.bytes)));
+            }
             let Some(arrival) = result.arrival else {
                 // It may be told to have come yet.
                 lost += 1;
@@ -161,10 +212,21 @@ impl BandwidthEstimator {
             *place = None;
             arrived += 1;
             self.arrived.note(arrival, sent.bytes);
-            self.trend.note(sent.at, arrival);
+            // A cluster is meant to queue, which says nothing of what is sent otherwise.
+            if !self.cluster.is_some_and(|cluster| cluster.has(result.number)) {
+                self.trend.note(sent.at, arrival);
+            }
         }
-        let rate = self.arrived.rate();
-        let usage = self.trend.usage();
+        self.hear_cluster(now);
+        let usage = match self.trend.usage() {
+            Usage::Over if self.is_settling(now) => Usage::Normal,
+            usage => usage,
+        };
+        let rate = match usage {
+            // Less may have been sent than the path carries.
+            Usage::Over => self.arrived.rate().max(self.proven(now)),
+            _ => self.arrived.rate(),
+        };
         let by_delay = self.delay.update(now, usage, self.trend.queued(), rate, round_trip);
         let by_loss = self.loss.update(now, arrived, lost, self.estimate);
         let limits = self.limits;
@@ -172,5 +234,30 @@ impl BandwidthEstimator {
         self.delay.bound(self.estimate, limits.max);
         self.loss.bound(self.estimate, usage == Usage::Over);
         self.estimate
+    }
+
+    /// What the cluster tells, once it does.
+    fn hear_cluster(&mut self, now: MediaInstant) {
+        let Some(verdict) = self.cluster.and_then(|cluster| cluster.verdict(now)) else { return };
+        (self.cluster, self.told, self.is_told) = (None, Some((verdict, now)), false);
+        if let Verdict::Carries(rate) | Verdict::Limit(rate) = verdict
+            && rate > self.estimate
+        {
+            self.delay.raise(rate, matches!(verdict, Verdict::Limit(_)));
+            self.loss.raise(rate);
+        }
+    }
+
+    /// What a cluster has shown of late.
+    fn proven(&self, now: MediaInstant) -> Option<BitRate> {
+        match self.told? {
+            (Verdict::Carries(rate) | Verdict::Limit(rate), told) if now.since(told) < HOLDS => Some(rate),
+            _ => None,
+        }
+    }
+
+    /// Queues may stand that are a cluster's.
+    fn is_settling(&self, now: MediaInstant) -> bool {
+        self.has_cluster() || self.told.is_some_and(|(_, told)| now.since(told) < SETTLES)
     }
 }

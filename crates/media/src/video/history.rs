@@ -16,6 +16,8 @@ const FIRST_SLOTS: usize = 128;
 const MOST_SLOTS: usize = 2048;
 /// A picture that lacks a packet for longer than this is over.
 const KEPT: Duration = Duration::from_secs(1);
+/// Of so many packets that were sent last, one fills the path.
+const FILLING: u64 = 32;
 /// The shortest time after which a packet is sent once more, whatever the round trip.
 const LEAST_WAIT: Duration = Duration::from_millis(10);
 
@@ -208,6 +210,14 @@ impl History {
         Some(place)
     }
 
+    /// The longest of the packets that were sent last, for filling the path with what the far end has. None of a key frame: who looks
+    /// for the beginning of one must not take that for it.
+    pub(super) fn filling(&self) -> Option<Stored<'_>> {
+        let recent = (self.next.saturating_sub(FILLING)..self.next).filter_map(|place| self.get(place));
+        let longest = recent.filter(|slot| !slot.packet.is_key).max_by_key(|slot| slot.len)?.place;
+        self.stored(longest)
+    }
+
     /// The packet at `place`, to be sent again, if it may still be of use.
     pub(super) fn again(&self, place: u64, now: MediaInstant) -> Option<Stored<'_>> {
         self.get(place).filter(|slot| slot.is_of_use(now))?;
@@ -263,6 +273,28 @@ mod tests {
         let place = history.ask(7, at(1000), ROUND_TRIP).unwrap();
         assert_eq!(history.ask(7, at(1011), Duration::ZERO), None, "the picture is over");
         assert!(history.again(place, at(1010)).is_some() && history.again(place, at(1011)).is_none());
+    }
+
+    #[test]
+    fn the_longest_of_late_fills_the_path_and_none_of_a_key_frame() {
+        let mut history = History::new(0);
+        let push = |history: &mut History, is_key, len| {
+            assert!(history.push(Packet { is_key, ..Packet::default() }, &vec![7; len]));
+        };
+        push(&mut history, true, 900);
+        send_all(&mut history, at(0));
+        assert!(history.filling().is_none());
+        for len in [20, 300, 10, 800] {
+            push(&mut history, false, len);
+        }
+        let sent = (0..3).filter(|_| history.send_next(at(0), 0).is_some()).count();
+        assert_eq!(sent, 3);
+        let filling = history.filling().unwrap();
+        assert_eq!(
+            (filling.sequence_number, filling.payload().len()),
+            (2, 300),
+            "the last has not been sent"
+        );
     }
 
     #[test]

@@ -31,6 +31,11 @@ impl Pacer {
         pacer
     }
 
+    /// What leaves from now on is a cluster, at this rate, until the next estimate is set.
+    pub(super) fn set_cluster(&mut self, rate: BitRate) {
+        self.rate = rate.max(LEAST);
+    }
+
     /// `estimate` is what the path carries.
     pub(super) fn set_estimate(&mut self, estimate: BitRate) {
         self.rate = estimate.times(FACTOR).max(LEAST);

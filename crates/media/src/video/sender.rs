@@ -10,10 +10,11 @@
 //! Retransmissions leave first, then the streams take turns. A frame that has waited for half a second is given up with all that
 //! follow, up to a key frame, which the encoder is asked for. Audio does not pass through here and waits for nothing.
 //!
-//! The path is not probed: where an application sends less than the estimate, that grows to one and a half times of what it
-//! sends, and no further. A peer without transport-wide feedback is sent what the limits say to start with.
+//! Where less is sent than the estimate, that grows to one and a half times of what is sent, and further by clusters that are filled
+//! with retransmissions (`probing.rs`). A peer without transport-wide feedback is sent what the limits say to start with.
 
 mod key_frames;
+mod probing;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ mod types;
 
 use std::time::Duration;
 
+use probing::Probing;
 use stream::{Leaving, Stream};
 pub use types::{
     NotSent, OutgoingVideo, SentAs, StreamCounters, VideoSendEvent, VideoStreamId, VideoStreamSettings,
@@ -70,6 +72,7 @@ pub struct VideoSender {
     feedback: FeedbackReader,
     results: Vec<PacketResult>,
     pacer: Pacer,
+    probing: Probing,
     transport_number: u16,
     round_trip: Duration,
     /// When the encoders were last told their rates.
@@ -88,6 +91,7 @@ impl VideoSender {
             feedback: FeedbackReader::default(),
             results: Vec::with_capacity(1024),
             pacer: Pacer::new(limits.start),
+            probing: Probing::default(),
             transport_number: 0,
             round_trip: Duration::from_millis(100),
             told_at: None,
@@ -163,15 +167,25 @@ impl VideoSender {
             .iter_mut()
             .flat_map(|section| &mut section.layers)
             .for_each(|stream| stream.drop_old(now));
-        let stream = self.whose_turn()?;
-        self.turn = stream;
-        let number = self.transport_number;
+        let turn = self.whose_turn();
+        let stream = turn.or_else(|| self.who_fills(now))?;
+        let (number, estimate) = (self.transport_number, self.estimator.estimate());
         let section = self.sections.get_mut(stream.section)?;
-        let leaving = section.layers.get_mut(stream.layer)?.next(now, number)?;
+        let layer = section.layers.get_mut(stream.layer)?;
+        let leaving = match turn {
+            Some(turn) => {
+                self.turn = turn;
+                layer.next(now, number)?
+            }
+            None => layer.fill()?,
+        };
         let (sent_as, sequence_number, transport_number, stored, payload) = match leaving {
             Leaving::New(stored) => (SentAs::New, stored.sequence_number, number, stored, stored.payload()),
             Leaving::Repair(sequence_number, stored) => {
                 (SentAs::Repair, sequence_number, number, stored, stored.wrapped())
+            }
+            Leaving::Filling(sequence_number, stored) => {
+                (SentAs::Filling, sequence_number, number, stored, stored.wrapped())
             }
             Leaving::Again(stored) => {
                 let number = stored.transport_number;
@@ -183,8 +197,12 @@ impl VideoSender {
         if sent_as == SentAs::Again {
             self.estimator.forget(transport_number);
         } else {
+            let was_cluster = self.estimator.cluster_rate().is_some();
             self.estimator.note_sent(number, bytes, now);
             self.transport_number = number.wrapping_add(1);
+            if was_cluster && self.estimator.cluster_rate().is_none() {
+                self.pacer.set_estimate(estimate);
+            }
         }
         Some(OutgoingVideo {
             stream,
@@ -207,10 +225,24 @@ impl VideoSender {
         next.map(|(id, _)| id)
     }
 
+    /// The stream that fills the path while a cluster leaves.
+    fn who_fills(&self, now: MediaInstant) -> Option<VideoStreamId> {
+        self.estimator.cluster_rate().and_then(|_| self.who_can_fill(now))
+    }
+
+    fn who_can_fill(&self, now: MediaInstant) -> Option<VideoStreamId> {
+        let sections = self.sections.iter().enumerate().filter(|(_, section)| section.is_busy(now));
+        let mut streams = sections.flat_map(|(section, Section { layers, .. })| {
+            layers.iter().enumerate().map(move |(layer, stream)| (VideoStreamId { section, layer }, stream))
+        });
+        streams.find(|(_, stream)| stream.can_fill()).map(|(id, _)| id)
+    }
+
     /// When [`poll_packet`](Self::poll_packet) or [`poll_event`](Self::poll_event) will have something; `None` when nothing is due
     /// before something else happens.
     pub fn deadline(&self) -> Option<MediaInstant> {
-        let packet = self.whose_turn().map(|_| self.pacer.opens_at());
+        let filling = || self.who_fills(self.pacer.opens_at());
+        let packet = self.whose_turn().or_else(filling).map(|_| self.pacer.opens_at());
         let streams = || self.sections.iter().flat_map(|section| &section.layers);
         let key_frame = streams().filter_map(|stream| stream.key_frames.due_at()).min();
         let rates = streams().any(Stream::has_news).then(|| self.tells_at());
@@ -254,7 +286,25 @@ impl VideoSender {
         // What is cut off is as good as lost; what stands before it holds.
         self.feedback.read(body, |result| self.results.push(result));
         self.estimator.note_feedback(now, self.round_trip, self.results.drain(..));
+        if let Some(verdict) = self.estimator.take_verdict() {
+            self.probing.note(now, verdict);
+        }
         self.share(now);
+        self.probe(now);
+    }
+
+    /// Lets a cluster leave, where it is time for one.
+    fn probe(&mut self, now: MediaInstant) {
+        if !self.estimator.has_room() || self.who_can_fill(now).is_none() {
+            return;
+        }
+        let busy = self.sections.iter().filter(|section| section.is_busy(now));
+        let wanted = busy.map(|section| section.wanted().bits_per_second()).fold(0, u64::saturating_add);
+        let wanted = BitRate::from_bits_per_second(wanted).times(1.0 / FOR_FRAMES).min(self.limits.max);
+        if let Some(rate) = self.probing.begins(now, self.estimator.estimate(), wanted) {
+            self.estimator.begin_cluster(rate, now);
+            self.pacer.set_cluster(rate);
+        }
     }
 
     /// What the encoders have to know at `now`.
@@ -286,7 +336,9 @@ impl VideoSender {
 
     /// Gives sections and layers their shares of the estimate.
     fn share(&mut self, now: MediaInstant) {
-        self.pacer.set_estimate(self.estimator.estimate());
+        if self.estimator.cluster_rate().is_none() {
+            self.pacer.set_estimate(self.estimator.estimate());
+        }
         let total = self.estimator.estimate().times(FOR_FRAMES);
         for at in 0..self.sections.len() {
             // One that is idle is told what it may have when it begins.

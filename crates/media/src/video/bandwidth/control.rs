@@ -38,6 +38,16 @@ impl DelayControl {
         self.rate = self.rate.min(rate.times(AHEAD)).min(max);
     }
 
+    /// So much was seen to arrive, and where that is the `limit` of the path, not more.
+    pub(super) fn raise(&mut self, rate: BitRate, limit: bool) {
+        self.rate = self.rate.max(rate);
+        self.limit = None;
+        if limit {
+            self.note_limit(rate);
+            self.is_started = true;
+        }
+    }
+
     pub(super) fn update(
         &mut self,
         now: MediaInstant,
@@ -159,6 +169,11 @@ impl LossControl {
     /// queues grow.
     pub(super) fn bound(&mut self, rate: BitRate, is_full: bool) {
         self.rate = if is_full { rate } else { self.rate.min(rate.times(AHEAD)) };
+    }
+
+    /// So much was seen to arrive.
+    pub(super) fn raise(&mut self, rate: BitRate) {
+        self.rate = self.rate.max(rate);
     }
 
     pub(super) fn update(&mut self, now: MediaInstant, arrived: u32, lost: u32, sent_at: BitRate) -> BitRate {

@@ -38,6 +38,7 @@ pub(super) enum Leaving<'a> {
     New(Stored<'a>),
     Again(Stored<'a>),
     Repair(u16, Stored<'a>),
+    Filling(u16, Stored<'a>),
 }
 
 impl Stream {
@@ -150,6 +151,24 @@ impl Stream {
 
     pub(super) fn has_repairs(&self) -> bool {
         !self.repairs.is_empty()
+    }
+
+    /// Whether it has something that fills the path: what the far end has already may only come again on a stream of its own.
+    pub(super) fn can_fill(&self) -> bool {
+        self.settings.has_repair_stream && self.history.filling().is_some()
+    }
+
+    /// A packet that the far end has, once more.
+    pub(super) fn fill(&mut self) -> Option<Leaving<'_>> {
+        if !self.settings.has_repair_stream {
+            return None;
+        }
+        let stored = self.history.filling()?;
+        let number = self.next_repair;
+        self.next_repair = number.wrapping_add(1);
+        self.counters.packets_filled += 1;
+        self.counters.bytes_filled += stored.payload().len() as u64;
+        Some(Leaving::Filling(number, stored))
     }
 
     pub(super) fn has_packets(&self) -> bool {

@@ -57,6 +57,8 @@ pub enum SentAs {
     Again,
     /// On the stream of retransmissions; the payload begins with the number that the packet had (RFC 4588 section 4).
     Repair,
+    /// There too, and nobody lacks it: it fills the path, to learn what that carries.
+    Filling,
 }
 
 /// A packet to be sent.
@@ -113,6 +115,10 @@ pub struct StreamCounters {
     pub packets_sent_again: u64,
     /// Bytes of their payloads.
     pub bytes_sent_again: u64,
+    /// Packets that filled the path.
+    pub packets_filled: u64,
+    /// Bytes of their payloads.
+    pub bytes_filled: u64,
     /// Packets that the far end asked for.
     pub packets_asked_for: u64,
     /// PLI and FIR that came.

@@ -201,7 +201,7 @@ impl MediaPath {
         let OwnVideo { sources, picture, repair, clock } = &mut video.own;
         let (ssrc, sent, payload_type) = match packet.sent_as {
             SentAs::New | SentAs::Again => (sources.picture, picture, Some(format.number)),
-            SentAs::Repair => (sources.repair, repair, format.repair),
+            SentAs::Repair | SentAs::Filling => (sources.repair, repair, format.repair),
         };
         let header = NewHeader {
             marker: packet.marker,

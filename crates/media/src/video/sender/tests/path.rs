@@ -1,5 +1,7 @@
 //! A sender and a far end on a virtual clock, with a path between them that queues, delays and loses.
 
+mod probing;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use proptest::prelude::*;
@@ -218,7 +220,8 @@ impl Call {
             {
                 self.writer.note(place, now);
             }
-            let repaired = rtx::unwrap(&packet.payload).filter(|_| packet.sent_as == SentAs::Repair);
+            let is_wrapped = matches!(packet.sent_as, SentAs::Repair | SentAs::Filling);
+            let repaired = rtx::unwrap(&packet.payload).filter(|_| is_wrapped);
             let (sequence_number, payload) = repaired.unwrap_or((packet.sequence_number, &packet.payload));
             let UnderWay { sender_time, marker, .. } = packet;
             let packet = VideoPacket {
