@@ -4,6 +4,8 @@
 //! allocated, freed or locked after [`frame_ring`] returns. Of the boxes that wait to be filled, the one that came back last
 //! is filled next: where the reader keeps up, two of them go to and fro, and the memory of the others stays cold.
 
+use std::collections::VecDeque;
+
 use crate::sync::{Consumer, Observer, Producer, RingIn, RingOut, ring};
 
 /// Makes a ring for `capacity` frames, each made by `make`.
@@ -11,11 +13,27 @@ use crate::sync::{Consumer, Observer, Producer, RingIn, RingOut, ring};
 /// # Panics
 /// When `capacity` is zero: such a ring could not carry anything.
 pub fn frame_ring<T>(capacity: usize, make: impl FnMut() -> T) -> (RingWriter<T>, RingReader<T>) {
+    ring_of(capacity, make, false)
+}
+
+/// The same, of frames that grow to what they are to carry: they are filled in turn, so that all of them have grown after a while,
+/// and none does so late.
+///
+/// # Panics
+/// When `capacity` is zero.
+pub(crate) fn growing_frame_ring<T>(
+    capacity: usize,
+    make: impl FnMut() -> T,
+) -> (RingWriter<T>, RingReader<T>) {
+    ring_of(capacity, make, true)
+}
+
+fn ring_of<T>(capacity: usize, make: impl FnMut() -> T, in_turn: bool) -> (RingWriter<T>, RingReader<T>) {
     assert!(capacity > 0, "a ring carries at least one frame");
     let (full_in, full_out) = ring(capacity);
     let (free_in, free_out) = ring(capacity + 1);
     let spare = std::iter::repeat_with(make).map(Box::new).take(capacity + 1).collect();
-    let writer = RingWriter { full: full_in, free: free_out, spare };
+    let writer = RingWriter { full: full_in, free: free_out, spare, in_turn };
     (writer, RingReader { full: full_out, free: free_in, lent: None })
 }
 
@@ -23,8 +41,10 @@ pub fn frame_ring<T>(capacity: usize, make: impl FnMut() -> T) -> (RingWriter<T>
 pub struct RingWriter<T> {
     full: RingIn<Box<T>>,
     free: RingOut<Box<T>>,
-    /// Has come back, last in, first out. Has room for all.
-    spare: Vec<Box<T>>,
+    /// Has come back, the last one last. Has room for all.
+    spare: VecDeque<Box<T>>,
+    /// Whether the one that has waited for longest is filled next, and not the one that came back last.
+    in_turn: bool,
 }
 
 impl<T> RingWriter<T> {
@@ -34,9 +54,10 @@ impl<T> RingWriter<T> {
             return false;
         }
         while let Some(frame) = self.free.try_pop() {
-            self.spare.push(frame);
+            self.spare.push_back(frame);
         }
-        let Some(mut frame) = self.spare.pop() else { return false };
+        let spare = if self.in_turn { self.spare.pop_front() } else { self.spare.pop_back() };
+        let Some(mut frame) = spare else { return false };
         fill(&mut frame);
         let pushed = self.full.try_push(frame);
         debug_assert!(pushed.is_ok(), "only this end pushes, so a ring that was not full still is not");

@@ -7,7 +7,7 @@ use super::media_session::random_start;
 use crate::blob::{MediaDirection, Modality, OffhookBlob, SocketDescription, SocketId};
 use crate::clock::SystemClock;
 use crate::error::MediaError;
-use crate::ring::frame_ring;
+use crate::ring::growing_frame_ring;
 use crate::session::Shared;
 use crate::session::connection::VideoSection as SectionPlan;
 use crate::session::control::{ControlDesk, ControlError, ControlOrder, ControlPath, control_queue};
@@ -157,7 +157,7 @@ pub(super) fn assemble(
     for (PlannedSocket { id, modality, settings }, lane) in sockets.into_iter().zip(&shared.video) {
         let receive = || video_queue(settings.receive_queue, settings.latest_wins);
         let (to_app, from_worker) = settings.direction.receives().then(receive).unzip();
-        let send = || frame_ring(settings.send_queue, FrameToSend::empty);
+        let send = || growing_frame_ring(settings.send_queue, FrameToSend::empty);
         let (to_worker, from_app) = settings.direction.sends().then(send).unzip();
         let (shared, worker, lane) = (Arc::clone(shared), worker.clone(), Arc::clone(lane));
         sections.push(VideoSection::new(id, Arc::clone(&lane), to_app, from_app));

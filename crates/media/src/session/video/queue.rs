@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::ring::{RingReader, RingWriter, frame_ring};
+use crate::ring::{RingReader, RingWriter, growing_frame_ring};
 use crate::sync::{AtomicBool, Ordering::Acquire, Ordering::Release};
 use crate::units::MediaSourceId;
 use crate::video::{AssembledFrame, EncodedVideoFrame, VideoCodec, room_for};
@@ -21,7 +21,7 @@ struct Queued {
 /// Makes a queue for `frames` frames.
 pub(crate) fn video_queue(frames: usize, latest_wins: bool) -> (VideoQueueWriter, VideoQueueReader) {
     let empty = || Queued { frame: EncodedVideoFrame::empty(), follows_gap: false };
-    let (writer, reader) = frame_ring(frames, empty);
+    let (writer, reader) = growing_frame_ring(frames, empty);
     let is_behind = Arc::new(AtomicBool::new(false));
     (
         VideoQueueWriter { ring: writer, is_behind: Arc::clone(&is_behind), has_gap: false, room: 0 },
