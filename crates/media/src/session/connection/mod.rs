@@ -250,10 +250,7 @@ impl Connection {
             (IceState::Disconnected, Handshake::Done) => self.tell(TransportEvent::Disconnected),
             _ => {}
         }
-        let handshake = match self.handshake {
-            Handshake::Begun { until } => Some(until),
-            _ => None,
-        };
+        let handshake = if let Handshake::Begun { until } = self.handshake { Some(until) } else { None };
         let dtls = self.dtls.as_ref().and_then(Dtls::poll_deadline);
         let channel = self.channel.as_ref().and_then(Channel::poll_deadline);
         let due =
