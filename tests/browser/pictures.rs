@@ -68,7 +68,7 @@ async fn a_bots_picture_is_seen_in_a_browser_and_its_clock_goes_on_through_loss(
     driver.click(page, "#fault-link-loss").await;
     driver.see(page, "#armed", "5 % loss").await;
     driver.click(page, "#tab-call").await;
-    let later = driver.read_clocks(page, tile, 60).await;
+    let later = driver.read_clocks(page, tile, 20).await;
     assert!(later.is_sorted_by(|one, next| one < next) && later[0] > clocks[19], "{clocks:?}, {later:?}");
 
     call.hang_up().await.unwrap();
