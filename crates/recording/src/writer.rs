@@ -77,6 +77,8 @@ pub(crate) struct Writer {
     /// By class: whether it was refused because the disk is slow.
     is_slow: [bool; 4],
     slow: Vec<DiskEvent>,
+    /// Files that are to be closed, of which the disk has not said that they are.
+    closing: usize,
 }
 
 impl Writer {
@@ -102,6 +104,7 @@ impl Writer {
             thread: Some(thread),
             is_slow: [false; 4],
             slow: Vec::new(),
+            closing: 0,
         })
     }
 
@@ -109,12 +112,29 @@ impl Writer {
     pub(crate) fn events(&mut self) -> Vec<DiskEvent> {
         let mut events = std::mem::take(&mut self.slow);
         events.extend(self.events.try_iter());
+        events.iter().for_each(|event| self.note_closed(event));
         events
     }
 
     /// What the disk does next, if it does within `patience`.
     pub(crate) fn next_event(&mut self, patience: Duration) -> Option<DiskEvent> {
-        if self.slow.is_empty() { self.events.recv_timeout(patience).ok() } else { Some(self.slow.remove(0)) }
+        if !self.slow.is_empty() {
+            return Some(self.slow.remove(0));
+        }
+        let event = self.events.recv_timeout(patience).ok()?;
+        self.note_closed(&event);
+        Some(event)
+    }
+
+    fn note_closed(&mut self, event: &DiskEvent) {
+        if let DiskEvent::Hash { closed: true, .. } = event {
+            self.closing = self.closing.saturating_sub(1);
+        }
+    }
+
+    /// How many files are to be closed, and are not yet as far as events have told.
+    pub(crate) fn closing(&self) -> usize {
+        self.closing
     }
 
     /// Waits until all orders are done and the thread is over, at most so long; what it has still said. A disk that hangs is left
@@ -173,11 +193,11 @@ impl Sink for Writer {
     }
 
     fn close(&mut self, file: FileId) {
-        self.order(Order::Close(file, None));
+        self.closing += usize::from(self.order(Order::Close(file, None)));
     }
 
     fn close_with(&mut self, file: FileId, head: Vec<u8>) {
-        self.order(Order::Close(file, Some(head)));
+        self.closing += usize::from(self.order(Order::Close(file, Some(head))));
     }
 
     fn hash(&mut self, file: FileId) {
@@ -286,6 +306,7 @@ impl Thread {
                     open.close(&mut *self.disk, head);
                 }
                 self.tell_hash(id, true);
+                self.files.remove(&id);
             }
         }
     }

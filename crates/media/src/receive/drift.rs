@@ -17,6 +17,9 @@ const KNOWN: usize = 8;
 /// A fastest packet that is off the one before by so much is of another path, or of a sender's clock that was set: 15 ms.
 const STEP: i64 = 15_000_000;
 
+/// From one packet to the next the sender's time does not go further, or it was set: a minute, in RTP ticks.
+const LONGEST_STEP: i64 = 60 * 48_000;
+
 /// The clock of one stream. All times are in nanoseconds.
 #[derive(Debug)]
 pub(super) struct ClockDrift {
@@ -51,7 +54,12 @@ impl ClockDrift {
             (self.last, self.began) = (Some((time, 0)), arrival);
             return None;
         };
-        let ticks = ticks + i64::from(time.since(last));
+        let step = i64::from(time.since(last));
+        if step.abs() > LONGEST_STEP {
+            self.restart();
+            return None;
+        }
+        let ticks = ticks + step;
         self.last = Some((time, ticks));
         let sent = ticks * 62_500 / 3;
         let came = arrival.as_nanos().cast_signed() - self.began.as_nanos().cast_signed();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::Waker;
 
-use crate::ring::{RingReader, RingWriter, frame_ring};
+use crate::ring::{RingReader, RingWriter, growing_frame_ring};
 use crate::units::{MediaSourceId, Ssrc};
 use crate::video::{AssembledFrame, EncodedVideoFrame, VideoCodec, room_for};
 
@@ -76,7 +76,7 @@ pub(super) fn picture_ring(is_screen: &[bool], worker: &Waker) -> Option<(Pictur
     if is_screen.is_empty() {
         return None;
     }
-    let (writer, reader) = frame_ring(HELD * is_screen.len(), TappedPicture::empty);
+    let (writer, reader) = growing_frame_ring(HELD * is_screen.len(), TappedPicture::empty);
     let section = |is_screen: &bool| Section { is_screen: *is_screen, has_gap: false, after_loss: false };
     let wishes = Arc::new(Wishes(is_screen.iter().map(|_| AtomicBool::new(false)).collect()));
     let writer = PictureWriter {

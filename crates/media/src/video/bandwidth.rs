@@ -159,6 +159,15 @@ impl BandwidthEstimator {
         self.cluster.as_ref().filter(|cluster| cluster.is_leaving()).map(|cluster| cluster.rate)
     }
 
+    /// Nothing is left to fill a cluster with that has not all left: it has told nothing. Whether there was one.
+    pub(super) fn give_up_cluster(&mut self, now: MediaInstant) -> bool {
+        let is_leaving = self.cluster_rate().is_some();
+        if is_leaving {
+            (self.cluster, self.told, self.is_told) = (None, Some((Verdict::Nothing, now)), false);
+        }
+        is_leaving
+    }
+
     /// What a cluster has told, once.
     pub(super) fn take_verdict(&mut self) -> Option<Verdict> {
         let (verdict, _) = self.told?;

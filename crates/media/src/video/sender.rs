@@ -168,7 +168,14 @@ impl VideoSender {
             .flat_map(|section| &mut section.layers)
             .for_each(|stream| stream.drop_old(now));
         let turn = self.whose_turn();
-        let stream = turn.or_else(|| self.who_fills(now))?;
+        let Some(stream) = turn.or_else(|| self.who_fills(now)) else {
+            // Nobody shows anything any more.
+            let is_idle = !self.sections.iter().any(|section| section.is_busy(now));
+            if is_idle && self.estimator.give_up_cluster(now) {
+                self.pacer.set_estimate(self.estimator.estimate());
+            }
+            return None;
+        };
         let (number, estimate) = (self.transport_number, self.estimator.estimate());
         let section = self.sections.get_mut(stream.section)?;
         let layer = section.layers.get_mut(stream.layer)?;

@@ -73,9 +73,12 @@ fn probed(path: &Path) -> Duration {
 /// Waits until everybody is heard: a far end encodes what it says first.
 async fn all_speak(directory: &Path) {
     let is_heard = |source: u32| directory.join(format!("speaker-{source}.opus")).exists();
-    while !(31..35).all(is_heard) {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let waits = async {
+        while !(31..35).all(is_heard) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), waits).await.expect("everybody is heard");
 }
 
 /// Records, and is killed so long after everybody is heard; checks what is left.

@@ -171,8 +171,8 @@ fn problems_of_film(
         }
     };
     let last = film.frames.last().map_or(0, |last| last.at);
-    // Times in it are rounded to milliseconds.
-    let end = film.end.unwrap_or(last).saturating_sub(1) * RATE / 1000;
+    // Times in it are rounded to milliseconds, and no two are the same.
+    let end = film.end.unwrap_or(last).saturating_sub(2) * RATE / 1000;
     if let Some(recording) = samples
         && end > recording
     {
@@ -181,7 +181,9 @@ fn problems_of_film(
     for gap in folder.entries() {
         let Entry::Gap { track: of, first, samples, .. } = gap else { continue };
         let (begins, ends) = (first * 1000 / RATE + 1, ((first + samples) * 1000 / RATE).saturating_sub(1));
-        let inside = film.frames.iter().find(|frame| of == track && (begins..ends).contains(&frame.at));
+        // A file that begins within it is of what came after.
+        let is_of = of == track && film.frames.first().is_some_and(|frame| frame.at < begins);
+        let inside = film.frames.iter().find(|frame| is_of && (begins..ends).contains(&frame.at));
         if let Some(frame) = inside {
             let sample = frame.at * RATE / 1000;
             problems.push(Problem::PictureInGap { file: file.clone(), sample });

@@ -42,7 +42,9 @@ pub(crate) fn configuration(key_frame: &[u8]) -> Option<Vec<u8>> {
     };
     let (sequence, picture) = (of_kind(SEQUENCE_PARAMETERS), of_kind(PICTURE_PARAMETERS));
     let &[_, profile, compatible, level, ..] = *sequence.first()? else { return None };
-    if picture.is_empty() || sequence.len() > 31 || picture.len() > 255 {
+    let is_long = |set: &&[u8]| set.len() > usize::from(u16::MAX);
+    let is_odd = picture.is_empty() || sequence.len() > 31 || picture.len() > 255;
+    if is_odd || sequence.iter().chain(&picture).any(is_long) {
         return None;
     }
     // Lengths have four bytes.

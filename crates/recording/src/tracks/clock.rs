@@ -240,7 +240,8 @@ impl SessionClock {
                 StreamKind::Picture => (if off.abs() < QUANTUM as i64 { 0 } else { -off }, UNLIKELY_PICTURE),
             };
             let late = known.fastest.latest().zip(together).map_or(0, |(own, all)| own - all);
-            known.is_reported = (late - by).abs() <= most;
+            // No stream is much faster than the rest, and least of all pictures.
+            known.is_reported = (-UNLIKELY..=most).contains(&(late - by));
             if known.is_reported && by != 0 {
                 known.base += by;
                 known.fastest.moved(by);

@@ -88,7 +88,7 @@ struct Segment {
     /// What the timeline says of the file, once something is in it.
     untold: Option<Entry>,
     /// The last time in the file, in milliseconds.
-    newest: u64,
+    newest: Option<u64>,
     /// Since when pictures came without a gap.
     shown: i64,
     /// What the disk did not take yet.
@@ -218,9 +218,8 @@ impl Film {
     }
 
     /// Ends what is written at `end`.
-    pub(crate) fn finish(&mut self, end: i64, sink: &mut dyn Sink) -> (Vec<Entry>, bool) {
+    pub(crate) fn finish(&mut self, end: i64, sink: &mut dyn Sink) -> Vec<Entry> {
         let mut told = Vec::new();
-        let is_open = self.segment.is_some();
         if let Some((last, usual)) = self.last
             && let Some(segment) = &self.segment
         {
@@ -232,7 +231,7 @@ impl Film {
             }
         }
         self.end_segment(end, &mut told, sink);
-        (told, is_open)
+        told
     }
 
     /// The file is gone: the film goes on in another one, from a key frame on.
@@ -245,7 +244,8 @@ impl Film {
         let Some(mut segment) = self.segment.take() else { return };
         let until = self.last.map_or(end, |(last, usual)| end.min(last + usual));
         told.extend((until > segment.shown).then(|| segment.tell_shown(until)));
-        let (tail, head) = segment.writer.finish(millis(end).max(segment.newest + 1));
+        let (tail, head) =
+            segment.writer.finish(millis(end).max(segment.newest.map_or(0, |newest| newest + 1)));
         segment.unwritten.extend(tail);
         told.splice(0..0, segment.flush(sink));
         // The disk has not taken all of it, and the index would lead nowhere.
@@ -283,13 +283,13 @@ impl Segment {
             height,
         };
         let unwritten = writer.beginning();
-        Self { track, coding, file, writer, untold: Some(told), newest: 0, shown: position, unwritten }
+        Self { track, coding, file, writer, untold: Some(told), newest: None, shown: position, unwritten }
     }
 
     fn push(&mut self, position: i64, picture: &Picture) {
         // No two pictures have the same time: a player would show one of them.
-        let at = millis(position).max(self.newest + u64::from(self.newest > 0));
-        self.newest = at;
+        let at = millis(position).max(self.newest.map_or(0, |newest| newest + 1));
+        self.newest = Some(at);
         match self.coding {
             Coding::H264 { .. } => {
                 self.writer.push(0, at, picture.is_key, &avc::sample(&picture.data));

@@ -226,23 +226,19 @@ impl Meeting {
         Ok(())
     }
 
-    /// Ends all tracks at `now`, and says how many files that closes. [`stopped`](Self::stopped) follows, when they are.
-    pub(crate) fn finish(&mut self, now: i64, sink: &mut dyn Sink) -> io::Result<usize> {
+    /// Ends all tracks at `now`, and closes their files. [`stopped`](Self::stopped) follows, when they are closed.
+    pub(crate) fn finish(&mut self, now: i64, sink: &mut dyn Sink) -> io::Result<()> {
         self.now = self.now.max(now);
         self.place_waiting(now, 0);
         let mut told = self.write_pictures(sink);
-        let mut closed = 0;
         for film in self.films.values_mut() {
-            let (entries, was_open) = film.finish(self.now, sink);
-            told.extend(entries);
-            closed += usize::from(was_open);
+            told.extend(film.finish(self.now, sink));
         }
         for track in self.tracks.values_mut() {
             told.extend(track.finish(self.now, sink)?);
-            closed += usize::from(track.file_id().is_some());
         }
         told.into_iter().for_each(|entry| self.tell(entry, sink));
-        Ok(closed)
+        Ok(())
     }
 
     /// Writes the last line.
@@ -285,7 +281,8 @@ impl Meeting {
         let mut told = Vec::new();
         for (position, picture) in self.placed.drain(..) {
             let film = self.films.entry(picture.section).or_default();
-            told.extend(film.write(position, &picture, &mut self.segments, sink));
+            // Whatever its sender's clock says: it was taken before it came.
+            told.extend(film.write(position.min(picture.at), &picture, &mut self.segments, sink));
         }
         told
     }

@@ -210,12 +210,10 @@ impl Recording {
 
     fn end(mut self, now: i64) -> io::Result<Ended> {
         // The timeline vouches for the files, so they are closed before it is.
-        let mut open =
-            self.meeting.finish(now, &mut Named { writer: &mut self.writer, names: &mut self.files })?;
-        while open > 0
+        self.meeting.finish(now, &mut Named { writer: &mut self.writer, names: &mut self.files })?;
+        while self.writer.closing() > 0
             && let Some(event) = self.writer.next_event(DISK_TIME)
         {
-            open = open.saturating_sub(matches!(event, DiskEvent::Hash { closed: true, .. }).into());
             self.on_disk_event(event);
         }
         self.meeting.stopped(&mut self.writer);

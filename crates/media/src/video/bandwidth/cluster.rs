@@ -91,7 +91,8 @@ impl Cluster {
     pub(super) fn note_result(&mut self, number: u16, arrival: Option<(Duration, usize)>) {
         let Some(first) = self.first else { return };
         let place = number.wrapping_sub(first);
-        self.is_passed |= place < 0x8000 && place + 1 >= self.packets;
+        // While it leaves, its last packet so far is not its last.
+        self.is_passed |= self.is_whole && place < 0x8000 && place + 1 >= self.packets;
         let Some((at, bytes)) = arrival.filter(|_| place < self.packets) else { return };
         (self.arrived, self.arrived_bytes) = (self.arrived + 1, self.arrived_bytes + bytes);
         let ((begin, begin_bytes), end) = self.arrivals.unwrap_or(((at, bytes), at));
