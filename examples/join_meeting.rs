@@ -19,12 +19,6 @@ use tokio::time::timeout;
 /// Join a meeting and listen.
 #[derive(Parser)]
 struct Arguments {
-    /// The meeting's join id
-    #[arg(long, default_value = support::MEETING.0)]
-    join_id: String,
-    /// Its passcode
-    #[arg(long, default_value = support::MEETING.1)]
-    passcode: String,
     /// How long to listen
     #[arg(long, default_value_t = 3.0)]
     seconds: f64,

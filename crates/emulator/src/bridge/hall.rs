@@ -137,6 +137,11 @@ impl Hall {
 
     /// From now on the room mixes: nobody's script speaks to a bot itself any more.
     fn open(self: &Arc<Self>) {
+        self.open_beside(&[]);
+    }
+
+    /// The same, where `newcomers` have said nothing yet, and are given their voices by whoever calls.
+    fn open_beside(self: &Arc<Self>, newcomers: &[String]) {
         let (scripts, played) = {
             let mut inside = self.inside();
             if std::mem::replace(&mut inside.is_open, true) {
@@ -144,7 +149,9 @@ impl Hall {
             }
             let bots: Vec<String> = inside.ids(|end| matches!(end, End::Bot { .. }));
             let played = bots.iter().filter_map(|bot| inside.connect(bot)).max().unwrap_or_default();
-            (inside.ids(|end| matches!(end, End::Script(_))), played)
+            let mut scripts = inside.ids(|end| matches!(end, End::Script(_)));
+            scripts.retain(|id| !newcomers.contains(id));
+            (scripts, played)
         };
         self.give_voices(scripts, played as usize);
         tokio::spawn(tick(Arc::downgrade(self)));
@@ -243,7 +250,7 @@ impl Hall {
             }
             come
         };
-        self.open();
+        self.open_beside(&come);
         self.give_voices(come, 0);
         self.begin_film(&person.id);
         self.listeners.changed();

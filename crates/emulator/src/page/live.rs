@@ -79,9 +79,9 @@ impl Live {
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             looks.tick().await;
-            if self.stages.receiver_count() > 0
-                && let Some(measured) = stages.measure().await
-            {
+            if self.stages.receiver_count() == 0 {
+                stages.forget();
+            } else if let Some(measured) = stages.measure().await {
                 self.stages.send_replace(event("stages", &measured));
             }
         }

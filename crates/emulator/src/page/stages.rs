@@ -22,7 +22,7 @@ use crate::settings::EmulatorSettings;
 use crate::timeline::shown_address;
 
 /// How long the bot may take to tell its numbers.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(800);
 
 /// More than this the bot does not have to tell, in bytes: offhook's are 20 KiB.
 const MOST: usize = 1 << 20;
@@ -48,6 +48,11 @@ impl Stages {
         let client = Client::builder().timeout(PATIENCE).redirect(Policy::none()).no_proxy().build();
         let bot = address.zip(client.ok()).map(|(address, http)| BotMetrics { http, address });
         Self { exchange: Arc::clone(exchange), bot, before: HashMap::new(), was_something: false }
+    }
+
+    /// Nobody looks: what there is at the next look is not of that second.
+    pub(super) fn forget(&mut self) {
+        self.before.clear();
     }
 
     /// All that there is to say of the time since the last look: of the rooms that mix, and of the bot that tells. Nothing where there was

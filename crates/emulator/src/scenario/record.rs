@@ -286,7 +286,9 @@ impl Inside {
                 let is_here = followed.room.as_ref() == Some(&added.room) && !followed.joined.contains(id);
                 let Some(when) = followed.when(now).filter(|_| is_here) else { continue };
                 followed.joined.push(id.clone());
-                recording.users.insert(id.clone(), added.user.clone());
+                if recording.steps.len() + steps.len() < MOST_STEPS {
+                    recording.users.insert(id.clone(), added.user.clone());
+                }
                 steps.push(Step { when, happening: json!({ "join": id }) });
                 if added.muted {
                     steps.push(Step { when, happening: json!({ "mute": id }) });

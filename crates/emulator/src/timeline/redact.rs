@@ -42,6 +42,13 @@ pub(crate) fn shown(content_type: &str, body: &[u8]) -> Option<Value> {
 
 /// An address as it may be shown.
 pub(crate) fn address(text: &str) -> String {
+    // Name and password, before the host.
+    let hidden = text.split_once("://").and_then(|(scheme, rest)| {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let at = rest[..end].rfind('@')?;
+        Some(format!("{scheme}://{HIDDEN}@{}", &rest[at + 1..]))
+    });
+    let text = hidden.as_deref().unwrap_or(text);
     let Some((path, query)) = text.split_once('?') else { return text.to_owned() };
     let shown = query.split('&').map(|pair| match pair.split_once('=') {
         Some((key, _)) if is_secret(key) => format!("{key}={HIDDEN}"),

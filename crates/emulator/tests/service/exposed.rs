@@ -8,11 +8,11 @@ use offhook_emulator::{Emulator, EmulatorSettings};
 use crate::person::Person;
 
 const TOKEN: &str = "t0ken-of-page";
-/// What this machine is at its end of the cable: of the range that is for tests between networks (RFC 2544).
-const HERE: &str = "198.18.77.1";
-
-/// Another machine, for as long as this is not dropped.
-struct Elsewhere(String);
+/// Another machine, for as long as this is not dropped: the name of its namespace, and what this machine is at its end of the cable.
+struct Elsewhere {
+    name: String,
+    here: String,
+}
 
 fn ip(arguments: &str) -> bool {
     let output = Command::new("ip").args(arguments.split(' ')).output();
@@ -22,30 +22,43 @@ fn ip(arguments: &str) -> bool {
 impl Elsewhere {
     /// `None` where the system lets nobody make one, which it then says.
     fn new() -> Option<Self> {
-        let name = format!("offhook-{}", std::process::id());
-        if !ip(&format!("netns add {name}")) {
+        let skip = |why: &str| {
             // Past the test harness, which keeps back what a test prints that passes.
-            let skipped = "SKIPPED service/exposed: `ip netns add` is not allowed here.\n";
-            let _ = std::io::stderr().write_all(skipped.as_bytes());
-            return None;
+            let _ = std::io::stderr().write_all(format!("SKIPPED service/exposed: {why}.\n").as_bytes());
+            None
+        };
+        if Command::new("curl").arg("--version").output().is_err() {
+            return skip("curl is not installed");
         }
-        let elsewhere = Self(name.clone());
-        let cable = format!("offhook{}", std::process::id() % 100_000);
+        let process = std::process::id();
+        let name = format!("offhook-{process}");
+        if !ip(&format!("netns add {name}")) {
+            return skip("`ip netns add` is not allowed here");
+        }
+        // Of the range that is for tests between networks (RFC 2544), four addresses for each process: what one that was killed
+        // has left is in nobody's way.
+        let (network, low) = (process / 64 % 256, process % 64 * 4);
+        let [here, there] = [1, 2].map(|end| format!("198.18.{network}.{}", low + end));
+        let elsewhere = Self { name: name.clone(), here };
+        let here = &elsewhere.here;
+        let cable = format!("offhook{}", process % 100_000);
         for step in [
             format!("link add {cable} type veth peer name there netns {name}"),
-            format!("addr add {HERE}/30 dev {cable}"),
+            format!("addr add {here}/30 dev {cable}"),
             format!("link set {cable} up"),
-            format!("-n {name} addr add 198.18.77.2/30 dev there"),
+            format!("-n {name} addr add {there}/30 dev there"),
             format!("-n {name} link set there up"),
         ] {
-            assert!(ip(&step), "ip {step}");
+            if !ip(&step) {
+                return skip(&format!("`ip {step}` is not allowed here"));
+            }
         }
         Some(elsewhere)
     }
 
     /// Has curl ask from there; gives its status, which is 0 where nobody answers, and the answer with its headers.
     fn asks(&self, arguments: &[&str]) -> (u16, String) {
-        let curl = ["netns", "exec", &self.0, "curl", "-s", "-i", "-m", "10", "-w", "\n%{http_code}"];
+        let curl = ["netns", "exec", &self.name, "curl", "-s", "-i", "-m", "10", "-w", "\n%{http_code}"];
         let asked = Command::new("ip").args(curl).args(arguments).output();
         let Output { stdout, .. } = asked.expect("ip is there, and has been used");
         let answer = String::from_utf8_lossy(&stdout).into_owned();
@@ -57,14 +70,15 @@ impl Elsewhere {
 impl Drop for Elsewhere {
     fn drop(&mut self) {
         // With it goes its end of the cable, and so the cable.
-        ip(&format!("netns del {}", self.0));
+        ip(&format!("netns del {}", self.name));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_machine_gets_the_page_and_whip_with_the_token_and_nothing_without() {
     let Some(elsewhere) = Elsewhere::new() else { return };
-    let address = format!("{HERE}:0").parse().unwrap();
+    let here = elsewhere.here.clone();
+    let address = format!("{here}:0").parse().unwrap();
     let settings = EmulatorSettings::default().listen(address).expose(TOKEN, ["emulator.test"]);
     let emulator = Emulator::start(settings).await.unwrap();
     let hidden = Emulator::start(EmulatorSettings::default()).await.unwrap();
@@ -72,7 +86,7 @@ async fn another_machine_gets_the_page_and_whip_with_the_token_and_nothing_witho
     let offer = person.offer().await;
     tokio::task::block_in_place(|| {
         let port = emulator.address().port();
-        let url = |path: &str| format!("http://{HERE}:{port}{path}");
+        let url = |path: &str| format!("http://{here}:{port}{path}");
         let bearer = format!("Authorization: Bearer {TOKEN}");
         let status = |arguments: &[&str]| elsewhere.asks(arguments).0;
 
@@ -90,7 +104,7 @@ async fn another_machine_gets_the_page_and_whip_with_the_token_and_nothing_witho
         }
         // By the name that it was told, and by no other: that could be anybody's page in a browser there.
         for (name, expected) in [("emulator.test", 200), ("another.test", 403)] {
-            let resolved = format!("{name}:{port}:{HERE}");
+            let resolved = format!("{name}:{port}:{here}");
             let named = format!("http://{name}:{port}/emulator/state");
             assert_eq!(status(&["--resolve", &resolved, "-H", &bearer, &named]), expected, "{name}");
         }
@@ -116,6 +130,6 @@ async fn another_machine_gets_the_page_and_whip_with_the_token_and_nothing_witho
         assert_eq!(status(&[&url("/v1.0/communications/calls/1")]), 401);
         // And an emulator that is not exposed is not there.
         let port = hidden.address().port();
-        assert_eq!(status(&[&format!("http://{HERE}:{port}/")]), 0);
+        assert_eq!(status(&[&format!("http://{here}:{port}/")]), 0);
     });
 }

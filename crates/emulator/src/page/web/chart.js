@@ -36,6 +36,8 @@ export function chart({ id, title, hint, unit, series, least = 1 }) {
       say(top, "no value yet");
       return;
     }
+    // Five and more: a line that can be seen.
+    element.dataset.points = Math.min(5, points[0].length);
     say(top, `${latest.join(" and ")} ${unit}, scale to ${highest}`);
     picture.setAttribute("aria-label", `${title}: ${latest.join(" and ")} ${unit}`);
   }
