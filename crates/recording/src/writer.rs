@@ -23,6 +23,9 @@ const MOST_QUEUED: usize = 16 << 20;
 /// Orders that wait for the disk at the most.
 const MOST_ORDERS: usize = 16_384;
 
+/// A file that is longer keeps its beginning when it is closed: to sum up all of it anew would hold up the others.
+const MOST_BEGUN_ANEW: u64 = 256 << 20;
+
 /// How often a disk that refused is asked again, and files are looked for.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -257,7 +260,7 @@ impl Open {
         let is_whole = self.write(disk).is_ok();
         self.pending.clear();
         let Some(file) = self.file.as_mut().filter(|_| !self.is_gone) else { return };
-        if let Some(head) = head.filter(|_| is_whole)
+        if let Some(head) = head.filter(|_| is_whole && self.len <= MOST_BEGUN_ANEW)
             && let Ok(hash) = file.begin_with(&head)
         {
             self.hash = hash;

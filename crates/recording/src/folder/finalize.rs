@@ -60,16 +60,18 @@ pub fn finalize(directory: impl AsRef<Path>) -> Result<Finalized, RecordingError
         };
         samples = samples.max(end);
         if !(is_film && vouched.is_some_and(|(.., closed)| closed)) {
-            open.push((track, is_film, bytes));
+            open.push((track, is_film));
         }
     }
     let timeline = folder.path.join(journal::FILE);
     let written = |source| disk("cannot complete", timeline.clone(), source);
     let mut journal = Journal::behind(folder.timeline.head.clone());
     let mut lines = Vec::new();
-    for (TrackFile { track, file }, is_film, bytes) in &open {
+    for (TrackFile { track, file }, is_film) in &open {
         let path = folder.path.join(file);
-        let closed = if *is_film { Ok(close_film(bytes, samples)) } else { close(track, bytes, samples) };
+        // Read once more: all of them together may be more than there is memory for.
+        let bytes = folder.read(file)?;
+        let closed = if *is_film { Ok(close_film(&bytes, samples)) } else { close(track, &bytes, samples) };
         let closed = closed.map_err(|source| disk("cannot complete", path.clone(), source))?;
         replace(&path, &closed).map_err(|source| disk("cannot complete", path, source))?;
         let (bytes, sha256) = (closed.len() as u64, journal::hash(&closed));
