@@ -138,10 +138,10 @@ fn settings(direction: MediaDirection) -> MediaSessionSettings {
     MediaSessionSettings::default().video(video).video_bandwidth(limits)
 }
 
-/// Shows frames on all sockets, each at its own time within a frame's 33 ms, until `until`.
+/// Shows frames on all sockets, each at its own time within a frame's 33 ms and by the clock of its platform, until `until`.
 fn show(
     mut sockets: Vec<VideoSocketSender>,
-    clock: Arc<MediaPlatform>,
+    clocks: Vec<Arc<MediaPlatform>>,
     frames: Arc<Vec<EncodedVideoFrame>>,
     until: Instant,
 ) {
@@ -149,7 +149,7 @@ fn show(
     let between = Duration::from_secs(1) / 30;
     let apart = between / sockets.len() as u32;
     for turn in 0_u32.. {
-        for (index, socket) in (0_u32..).zip(&mut sockets) {
+        for (index, (socket, clock)) in (0_u32..).zip(sockets.iter_mut().zip(&clocks)) {
             let at = begun + between * turn + apart * index;
             thread::sleep(at.saturating_duration_since(Instant::now()));
             let frame = &frames[turn as usize % frames.len()];
@@ -173,13 +173,14 @@ fn watch_threads(threads: &[Threads], count: &AtomicU64, span: Duration) -> Resu
 
 /// Receivers of the engine.
 fn engine(streams: usize, span: Duration, frames: &Arc<Vec<EncodedVideoFrame>>) -> Result<(Duration, u64)> {
-    let sending = Arc::new(platform()?);
+    // One each: two platforms hold one call between their ports.
+    let sending = (0..streams).map(|_| Ok(Arc::new(platform()?))).collect::<Result<Vec<_>>>()?;
     let folder = tempfile::tempdir()?;
     let count = Arc::new(AtomicU64::new(0));
     let (receiving, media) = Threads::born_during(platform)?;
     let (mut senders, mut sessions, mut sockets) = (Vec::new(), Vec::new(), Vec::new());
     let waiting = process::runtime(1)?;
-    for _ in 0..streams {
+    for sending in &sending {
         let mut offering = sending.create_session(&settings(MediaDirection::SendOnly))?;
         let mut answering =
             receiving.answer_session(&settings(MediaDirection::ReceiveOnly), offering.blob())?;
@@ -207,8 +208,8 @@ fn engine(streams: usize, span: Duration, frames: &Arc<Vec<EncodedVideoFrame>>) 
         writers.collect::<Result<Vec<_>>>()
     })?;
     let until = Instant::now() + WARM_UP + span + Duration::from_secs(1);
-    let (clock, frames) = (Arc::clone(&sending), Arc::clone(frames));
-    let showing = thread::spawn(move || show(senders, clock, frames, until));
+    let frames = Arc::clone(frames);
+    let showing = thread::spawn(move || show(senders, sending, frames, until));
     let measured = watch_threads(&[media, written], &count, span);
     showing.join().expect("it does not panic");
     for (offering, answering) in &sessions {
@@ -244,8 +245,8 @@ fn driver(streams: usize, span: Duration, frames: &Arc<Vec<EncodedVideoFrame>>) 
         connections.push(connection);
     }
     let until = Instant::now() + WARM_UP + span + Duration::from_secs(1);
-    let (clock, frames) = (Arc::clone(&sending), Arc::clone(frames));
-    let showing = thread::spawn(move || show(senders, clock, frames, until));
+    let (clocks, frames) = (vec![Arc::clone(&sending); streams], Arc::clone(frames));
+    let showing = thread::spawn(move || show(senders, clocks, frames, until));
     let measured = watch_threads(&[threads], &count, span);
     showing.join().expect("it does not panic");
     measured
