@@ -1,7 +1,7 @@
 //! The receiver of Chromium: a headless browser that plays calls, counts, and sends back what it played.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -145,22 +145,9 @@ async fn speak(far_ends: &[FarEnd], speech: &Speech, start: Instant) -> Outcome 
 
 fn open(chromium: &Path, page: &str) -> Outcome<Browser> {
     let profile = tempfile::tempdir()?;
-    let process = Command::new(chromium)
-        .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-extensions"])
-        .args(["--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage"])
-        // Hidden pages get their timers and their threads slowed down.
-        .args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"])
-        .arg("--disable-backgrounding-occluded-windows")
-        .arg(format!("--user-data-dir={}", profile.path().display()))
-        .arg(page)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|error| {
-            format!("{} does not run ({error}); script/audio_quality installs it", chromium.display())
-        })?;
+    let process = crate::headless::open(chromium, profile.path(), page).map_err(|error| {
+        format!("{} does not run ({error}); script/audio_quality installs it", chromium.display())
+    })?;
     Ok(Browser { process, _profile: profile })
 }
 

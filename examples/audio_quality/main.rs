@@ -9,6 +9,9 @@
 //! Prints a row for each trace and receiver: delay, concealed and stretched shares, PESQ-WB, STOI and PLCMOS.
 //! [docs/audio-quality.md](../../docs/audio-quality.md) says what each of them counts.
 
+#[path = "../support/chromium.rs"]
+mod headless;
+
 mod align;
 mod chromium;
 mod far_end;

@@ -1,7 +1,7 @@
 //! A headless Chromium with one page, which does what it is ordered and hands pictures back.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -74,22 +74,9 @@ impl Browser {
             let _ = axum::serve(listener, router).await;
         });
         let profile = tempfile::tempdir()?;
-        let process = Command::new(chromium)
-            .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"])
-            .args(["--disable-background-networking", "--disable-component-update", "--disable-extensions"])
-            .args(["--autoplay-policy=no-user-gesture-required", "--disable-dev-shm-usage"])
-            // Hidden pages get their timers and their threads slowed down.
-            .args(["--disable-background-timer-throttling", "--disable-renderer-backgrounding"])
-            .arg("--disable-backgrounding-occluded-windows")
-            .arg(format!("--user-data-dir={}", profile.path().display()))
-            .arg(page)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .map_err(|error| {
-                format!("{} does not run ({error}); script/video_quality installs it", chromium.display())
-            })?;
+        let process = crate::headless::open(chromium, profile.path(), &page).map_err(|error| {
+            format!("{} does not run ({error}); script/video_quality installs it", chromium.display())
+        })?;
         Ok(Self { process, orders, answers, stage, server, _profile: profile })
     }
 

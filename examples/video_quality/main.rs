@@ -9,6 +9,9 @@
 //! Prints a row for each codec, path and pair of sender and receiver. [docs/video-quality.md](../../docs/video-quality.md) says
 //! what each column counts.
 
+#[path = "../support/chromium.rs"]
+mod headless;
+
 mod blobs;
 mod browser;
 mod call;

@@ -222,6 +222,23 @@ async fn nothing_is_written_before_the_service_agrees_and_it_is_told_of_the_end_
     );
 }
 
+/// Waits until the recorder has said that the disk is full, takes `ballast` off it, and waits until all is recorded again.
+#[cfg(target_os = "linux")]
+async fn room_again(ballast: PathBuf, told: mpsc::Receiver<TrackEvent>) {
+    let told = tokio::task::spawn_blocking(move || {
+        let full = told.recv_timeout(Duration::from_secs(20)).unwrap();
+        assert!(matches!(full, TrackEvent::Degraded { .. }), "{full:?}");
+        std::fs::remove_file(ballast).unwrap();
+        loop {
+            match told.recv_timeout(Duration::from_secs(20)).unwrap() {
+                TrackEvent::Resumed { without } if without.is_empty() => return,
+                _ => {}
+            }
+        }
+    });
+    told.await.unwrap();
+}
+
 /// A file system of 192 KiB that is full soon. Needs root and a kernel that lets it mount.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
@@ -244,18 +261,7 @@ async fn a_full_disk_costs_what_comes_while_it_is_full_and_nothing_before() {
     let ballast = path.join("ballast");
     // Whatever is left of it; the last write fails.
     _ = std::fs::write(&ballast, vec![1; 1 << 20]);
-    let told = tokio::task::spawn_blocking(move || {
-        let full = told.recv_timeout(Duration::from_secs(20)).unwrap();
-        assert!(matches!(full, TrackEvent::Degraded { .. }), "{full:?}");
-        std::fs::remove_file(ballast).unwrap();
-        loop {
-            match told.recv_timeout(Duration::from_secs(20)).unwrap() {
-                TrackEvent::Resumed { without } if without.is_empty() => return,
-                _ => {}
-            }
-        }
-    });
-    told.await.unwrap();
+    room_again(ballast, told).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (report, _) = tokio::task::spawn_blocking(|| recorder.stop()).await.unwrap().unwrap();
     let verified = folder::verify(&directory).unwrap();

@@ -9,10 +9,10 @@ use std::time::Duration;
 use offhook_media::film::{FilmPart, FilmReader};
 use offhook_media::video::VideoCodec;
 use offhook_media::{MediaClock, VideoSocketSender};
+use offhook_recording::TrackRecorder;
 use offhook_recording::folder::{self, Show};
-use offhook_recording::{TrackEvent, TrackRecorder};
 
-use crate::{Call, grant};
+use crate::{Call, grant, room_again};
 
 const VP8: &[u8] = include_bytes!("../../../../assets/pattern.ivf");
 const H264: &[u8] = include_bytes!("../../../../assets/pattern.h264");
@@ -161,18 +161,7 @@ async fn a_full_disk_costs_pictures_while_it_is_full_and_nothing_before() {
     let ballast = path.join("ballast");
     // Whatever is left of it; the last write fails.
     _ = std::fs::write(&ballast, vec![1; 4 << 20]);
-    let told = tokio::task::spawn_blocking(move || {
-        let full = told.recv_timeout(Duration::from_secs(20)).unwrap();
-        assert!(matches!(full, TrackEvent::Degraded { .. }), "{full:?}");
-        std::fs::remove_file(ballast).unwrap();
-        loop {
-            match told.recv_timeout(Duration::from_secs(20)).unwrap() {
-                TrackEvent::Resumed { without } if without.is_empty() => return,
-                _ => {}
-            }
-        }
-    });
-    told.await.unwrap();
+    room_again(ballast, told).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (report, _) = tokio::task::spawn_blocking(|| recorder.stop()).await.unwrap().unwrap();
     let verified = folder::verify(&directory).unwrap();
