@@ -91,6 +91,8 @@ impl Connection {
             ice,
             dtls: None,
             media: MediaPath::new(speakers_sent, video_sections.iter().map(|section| section.socket)),
+            // More packets than the pacer of pictures lets leave at once; of speech it is one or two.
+            transmits: VecDeque::with_capacity(if video_sections.is_empty() { 4 } else { 32 }),
             sections,
             video_sections,
             is_offerer,
@@ -100,7 +102,6 @@ impl Connection {
             now,
             handshake: Handshake::Waiting,
             told: None,
-            transmits: VecDeque::new(),
             events: VecDeque::new(),
             audio: None,
             video: None,
