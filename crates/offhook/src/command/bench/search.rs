@@ -9,16 +9,35 @@ const MOST: u32 = 4000;
 /// The search ends when what is not known is this part of what is carried: the load of a machine varies by more.
 const PRECISION: u32 = 20;
 
+/// How often a number that something else disturbed is tried.
+const TRIES: u32 = 3;
+
+/// How a number of calls went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// In time.
+    Carried,
+    /// Not in time, and not for want of time: something else had the machine.
+    Disturbed,
+    /// Not in time.
+    TooMany,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Search {
     carried: u32,
     too_many: Option<u32>,
     trying: u32,
+    /// How often that was disturbed.
+    disturbed: u32,
 }
 
 impl Search {
     /// The number to try; `None` when it is found.
     pub(crate) fn next(&mut self) -> Option<u32> {
+        if self.disturbed > 0 {
+            return Some(self.trying);
+        }
         let next = match self.too_many {
             None if self.carried == 0 => FIRST,
             None => (self.carried * 2).min(MOST),
@@ -33,12 +52,13 @@ impl Search {
         Some(next)
     }
 
-    /// Whether they were carried.
-    pub(crate) fn tell(&mut self, carried: bool) {
-        if carried {
-            self.carried = self.trying;
-        } else {
-            self.too_many = Some(self.trying);
+    /// How it went.
+    pub(crate) fn tell(&mut self, verdict: Verdict) {
+        let disturbed = std::mem::take(&mut self.disturbed) + 1;
+        match verdict {
+            Verdict::Carried => self.carried = self.trying,
+            Verdict::Disturbed if disturbed < TRIES => self.disturbed = disturbed,
+            Verdict::Disturbed | Verdict::TooMany => self.too_many = Some(self.trying),
         }
     }
 }
@@ -51,7 +71,7 @@ mod tests {
     fn found(limit: u32) -> (u32, usize) {
         let (mut search, mut tries) = (Search::default(), 0);
         while let Some(calls) = search.next() {
-            search.tell(calls <= limit);
+            search.tell(if calls <= limit { Verdict::Carried } else { Verdict::TooMany });
             tries += 1;
         }
         (search.carried, tries)
@@ -69,5 +89,19 @@ mod tests {
             assert!(tries <= 15, "{tries} tries for {limit}");
         }
         assert_eq!(found(0).0, 0);
+    }
+
+    #[test]
+    fn what_was_disturbed_is_tried_again_and_not_for_ever() {
+        let mut search = Search::default();
+        for verdict in [Verdict::Disturbed, Verdict::Disturbed, Verdict::Carried] {
+            assert_eq!(search.next(), Some(FIRST));
+            search.tell(verdict);
+        }
+        for _ in 0..TRIES {
+            assert_eq!(search.next(), Some(2 * FIRST));
+            search.tell(Verdict::Disturbed);
+        }
+        assert_eq!(search.next(), Some(FIRST + FIRST / 2), "then it is too many");
     }
 }
