@@ -9,7 +9,7 @@ use std::time::Duration;
 use references::{References, Verdict};
 
 use super::h264::parameters::Parameters;
-use super::missing::MissingPackets;
+use super::missing::{MissingPackets, REORDERING};
 use super::payload::{self, Piece};
 use super::store::{NoRoom, PacketStore, Slot};
 use super::{VideoCodec, VideoPacket, VideoSize};
@@ -19,6 +19,8 @@ use crate::units::Ssrc;
 
 /// How long a gap may hold up the picture before a key frame is asked for beside what is missing.
 const PATIENCE: Duration = Duration::from_millis(300);
+/// By how many packets the first to come may have overtaken the first that was sent.
+const OVERTAKEN: u64 = 64;
 
 /// What became of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub struct FrameAssembler {
     next: u64,
     /// A frame is known to begin at `next`.
     is_boundary: bool,
+    /// The stream has begun at `next`, when its first packet came; until something of it is given or given up.
+    opened: Option<MediaInstant>,
     /// Up to, but without, this place the frame at `next` is there.
     scanned: u64,
     /// One above the highest place that has come.
@@ -84,6 +88,7 @@ impl FrameAssembler {
             missing: MissingPackets::new(),
             next: 0,
             is_boundary: false,
+            opened: None,
             scanned: 0,
             end: 0,
             references: References::default(),
@@ -108,16 +113,19 @@ impl FrameAssembler {
         let is_first = self.sequence.place_near(0).is_none();
         let place = match self.sequence.extend(packet.sequence_number) {
             Extended::At(place) if is_first => {
-                self.restart(place);
+                self.restart(place, packet.arrival_time);
                 place
             }
             Extended::At(place) => place,
             Extended::Restart(place) => {
-                self.restart(place);
+                self.restart(place, packet.arrival_time);
                 place
             }
             Extended::Suspect => return Inserted::Refused,
         };
+        if self.opened.is_some() && place < self.next && self.end - place <= OVERTAKEN {
+            self.open_at(place, packet.arrival_time);
+        }
         if place < self.next || self.store.get(place).is_some() {
             return Inserted::Late;
         }
@@ -146,6 +154,9 @@ impl FrameAssembler {
                 return None;
             };
             let (first, head) = (self.next, self.heads(self.next, end));
+            if !head.may_begin && self.opens_until().is_some_and(|until| now < until) {
+                return None;
+            }
             let verdict = self.references.judge(&head.piece, head.may_begin);
             let is_usable = verdict == Verdict::Decodable && self.put_together(first, end, head.piece.is_key);
             if verdict == Verdict::Decodable && !is_usable {
@@ -173,7 +184,13 @@ impl FrameAssembler {
     /// is time for a picture loss indication (RFC 4585 section 6.3.1).
     pub fn needs_key_frame(&self, now: MediaInstant) -> bool {
         let is_held_up = self.held_up.is_some_and(|since| now.since(since) >= PATIENCE);
-        self.ssrc.is_some() && (self.references.wants_key() || is_held_up)
+        let is_opening = self.opens_until().is_some_and(|until| now < until);
+        self.ssrc.is_some() && !is_opening && (self.references.wants_key() || is_held_up)
+    }
+
+    /// Until when what was sent before the first packet that came may have been overtaken by it.
+    pub(super) fn opens_until(&self) -> Option<MediaInstant> {
+        self.opened.map(|opened| opened + REORDERING)
     }
 
     /// Whether part of a key frame is there, and the rest may come.
@@ -188,13 +205,22 @@ impl FrameAssembler {
     }
 
     /// The stream begins anew at `place`.
-    fn restart(&mut self, place: u64) {
+    fn restart(&mut self, place: u64, now: MediaInstant) {
         self.store.clear();
         self.missing.clear();
         self.end = place;
         self.references = References::default();
         self.parameters.forget();
         self.move_to(place, false);
+        self.opened = Some(now);
+    }
+
+    /// The stream has begun earlier than it seemed: else a packet that is overtaken would cost its first key frame.
+    fn open_at(&mut self, place: u64, now: MediaInstant) {
+        self.missing.note_before(place + 1, self.next, now);
+        let opened = self.opened;
+        self.move_to(place, false);
+        self.opened = opened;
     }
 
     /// Follows the highest place; what lies between was skipped.
@@ -218,6 +244,7 @@ impl FrameAssembler {
 
     fn move_to(&mut self, place: u64, is_boundary: bool) {
         (self.next, self.scanned, self.is_boundary, self.held_up) = (place, place, is_boundary, None);
+        self.opened = None;
         self.missing.forget_before(place);
     }
 

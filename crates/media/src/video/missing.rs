@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::time::MediaInstant;
 
 /// How long a packet may come late by itself before it is asked for.
-const REORDERING: Duration = Duration::from_millis(10);
+pub(super) const REORDERING: Duration = Duration::from_millis(10);
 /// How often a packet is asked for. What is still missing then is lost on a path that a key frame has to cross, too.
 const MOST_TRIES: u8 = 10;
 /// Gaps longer than this are no loss to repair but an outage; a key frame is cheaper.
@@ -50,6 +50,14 @@ impl MissingPackets {
         let ask_at = now + REORDERING;
         self.missing.extend((from..to).map(|place| Missing { place, ask_at, tries: 0 }));
         true
+    }
+
+    /// The same for places that lie below all that are missing.
+    pub(super) fn note_before(&mut self, from: u64, to: u64, now: MediaInstant) {
+        let ask_at = now + REORDERING;
+        for place in (from..to).rev().take(MOST_MISSING - self.missing.len()) {
+            self.missing.push_front(Missing { place, ask_at, tries: 0 });
+        }
     }
 
     /// Notes that a packet has come after all.

@@ -198,8 +198,9 @@ impl VideoReceiver {
             let stalled = self.last_arrival.filter(|_| self.assembler.gathers_key_frame());
             again.max(stalled.map_or(now, |last| last + STALLED))
         });
+        let opens = self.assembler.opens_until().filter(|until| *until > now);
         let missing = self.assembler.missing().next_due();
-        [key_frame, missing, self.freezes.deadline()].into_iter().flatten().min()
+        [key_frame, opens, missing, self.freezes.deadline()].into_iter().flatten().min()
     }
 }
 

@@ -84,6 +84,32 @@ fn frames_come_out_as_they_went_in() {
 }
 
 #[test]
+fn a_first_packet_that_is_overtaken_does_not_cost_the_key_frame() {
+    for codec in CODECS {
+        let (made, sent) = stream(codec, &[(true, 900), (false, 50)]);
+        let mut assembler = FrameAssembler::new(codec);
+        // The last of the key frame comes first, then the second.
+        let last = sent.iter().position(|sent| sent.marker).unwrap();
+        for overtaking in [last, 1] {
+            assert_eq!(assembler.insert(&sent[overtaking].packet(at(5))), Inserted::Kept);
+            assert_eq!(take(&mut assembler, at(5)), []);
+            assert!(!assembler.needs_key_frame(at(14)));
+        }
+        let mut asked = Vec::new();
+        assembler.missing().due(at(15), |number| asked.push(number));
+        let between: Vec<u16> = sent[2..last].iter().map(|sent| sent.sequence_number).collect();
+        assert_eq!(asked, between, "what was sent before the second is not known");
+        let mut taken = Vec::new();
+        for late in (0..sent.len()).filter(|place| ![1, last].contains(place)) {
+            assert_eq!(assembler.insert(&sent[late].packet(at(14))), Inserted::Kept);
+            taken.extend(take(&mut assembler, at(14)).into_iter().map(|(_, _, data)| data));
+        }
+        assert_eq!(taken, made);
+        assert_eq!(assembler.insert(&sent[0].packet(at(16))), Inserted::Late, "the stream has begun");
+    }
+}
+
+#[test]
 fn a_packet_that_is_late_holds_up_its_frame_and_is_asked_for() {
     for codec in CODECS {
         let (_, sent) = stream(codec, &[(true, 900), (false, 500), (false, 50)]);

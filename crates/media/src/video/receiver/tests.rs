@@ -146,8 +146,9 @@ proptest! {
             if millis % 33 == 0 {
                 let len = 20 + roll(600) as usize;
                 for packet in path.sender.next(len) {
-                    // A stream begins with what comes first: what overtakes the very first packet costs a key frame.
-                    let delay = if is_bad && millis > 0 { 20 + roll(jitter + 1) } else { 20 };
+                    // What overtakes the very first packet by more than 10 ms costs a key frame.
+                    let most = if millis > 0 { jitter } else { jitter.min(9) };
+                    let delay = if is_bad { 20 + roll(most + 1) } else { 20 };
                     if !is_bad || roll(100) >= loss {
                         path.post(packet, millis + delay);
                     }
@@ -187,6 +188,7 @@ fn a_key_frame_is_asked_for_when_its_reference_is_gone_and_less_and_less_often()
         }
     }
     assert!(path.given.is_empty());
+    assert_eq!(asked[0], 33 + 20 + 10, "what was sent before the first that came may be on its way");
     let waits: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(waits, [300, 600, 1200, 2000]);
 }
