@@ -7,6 +7,7 @@ use serde_json::Value;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Reading {
     pub(crate) bytes_sent: f64,
+    pub(crate) frames_sent: f64,
     pub(crate) packets_sent: f64,
     pub(crate) retransmitted: f64,
     pub(crate) freezes: f64,
@@ -23,6 +24,7 @@ impl Reading {
         let (seen, sent) = (stats.video_inbound_rtp(), stats.video_outbound_rtp());
         Self {
             bytes_sent: sent.bytes_sent,
+            frames_sent: sent.frames_sent,
             packets_sent: sent.packets_sent,
             retransmitted: sent.retransmitted_packets_sent,
             freezes: seen.freeze_count,
@@ -40,6 +42,7 @@ impl Reading {
         let sent = |name: &str| stats["outbound"][name].as_f64().unwrap_or_default();
         Self {
             bytes_sent: sent("bytesSent"),
+            frames_sent: sent("framesSent"),
             packets_sent: sent("packetsSent"),
             retransmitted: sent("retransmittedPacketsSent"),
             freezes: seen("freezeCount"),
@@ -55,6 +58,7 @@ impl Reading {
     pub(crate) fn since(self, earlier: Self) -> Self {
         Self {
             bytes_sent: self.bytes_sent - earlier.bytes_sent,
+            frames_sent: self.frames_sent - earlier.frames_sent,
             packets_sent: self.packets_sent - earlier.packets_sent,
             retransmitted: self.retransmitted - earlier.retransmitted,
             freezes: self.freezes - earlier.freezes,

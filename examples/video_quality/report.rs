@@ -12,7 +12,10 @@ pub(crate) struct Row {
     pub(crate) receiver: &'static str,
     /// In per cent.
     pub(crate) loss: f64,
-    pub(crate) frames_sent: usize,
+    /// Pictures that the sender was shown.
+    pub(crate) frames_drawn: usize,
+    /// Those that its encoder did not leave out, as the sender counts.
+    pub(crate) frames_sent: f64,
     pub(crate) frames_delivered: usize,
     pub(crate) freezes: usize,
     pub(crate) frozen_ms: f64,
@@ -46,9 +49,9 @@ pub(crate) struct Row {
 }
 
 const HEAD: &str = "\
-| codec | from | to | loss % | sent | seen | freezes | frozen ms | longest ms | p50 ms | p95 ms | p99 ms | PSNR | SSIM | \
+| codec | from | to | loss % | drawn | sent | seen | freezes | frozen ms | longest ms | p50 ms | p95 ms | p99 ms | PSNR | SSIM | \
 key frames asked | NACKs | sent again | undecodable | unreadable | kb/s |
-|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
+|---|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
 ";
 
 impl Row {
@@ -61,7 +64,7 @@ impl Row {
             self.receiver,
             self.loss,
             self.frames_delivered,
-            self.frames_sent,
+            self.frames_drawn,
             self.freezes,
             self.latency_ms.p50
         )
@@ -76,12 +79,13 @@ impl Row {
         let Percentiles { p50, p95, p99 } = self.latency_ms;
         let undecodable = self.undecodable.map_or("-".to_owned(), |count| count.to_string());
         format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {:.0} | {:.0} | {p50:.0} | {p95:.0} | {p99:.0} | {:.1} | {:.3} | {} | {} | {} | \
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {:.0} | {:.0} | {p50:.0} | {p95:.0} | {p99:.0} | {:.1} | {:.3} | {} | {} | {} | \
              {undecodable} | {} | {:.0} |\n",
             self.codec,
             self.sender,
             self.receiver,
             self.loss,
+            self.frames_drawn,
             self.frames_sent,
             self.frames_delivered,
             self.freezes,
