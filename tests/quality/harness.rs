@@ -27,7 +27,10 @@ fn the_comparison_of_receivers_has_a_row_for_each_trace() {
     fs::write(&trace, torn()).unwrap();
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
     let output = Command::new(cargo)
-        .args(["run", "--quiet", "--locked", "--example", "audio_quality", "--", "--json"])
+        .args(["run", "--quiet", "--locked", "--example", "audio_quality"])
+        // As the tests were built, so that nothing is built twice.
+        .args(std::env::var("OFFHOOK_TEST_FEATURES").iter().flat_map(|features| ["--features", features]))
+        .args(["--", "--json"])
         .args([
             "--minutes",
             "0.2",
