@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::blob::SocketId;
 use crate::tones::Tone;
 use crate::units::MediaSourceId;
+use crate::video::simulcast::LayerSet;
 use crate::video::{BitRate, VideoCodec, VideoSize};
 
 /// Whether media may be sent, or is coming.
@@ -149,6 +150,9 @@ pub enum MediaEvent {
         status: MediaStatus,
         /// How frames have to be encoded, where they are sent.
         codec: Option<VideoCodec>,
+        /// Which layers of the picture are sent: of those of [`simulcast`](crate::VideoSocketSettings::simulcast) the ones that the
+        /// far end takes, and the largest alone where it knows nothing of layers. Without simulcast layer 0 is the picture.
+        layers: LayerSet,
     },
     /// Frames may come on a video socket from now on, or no longer do.
     VideoReceiveStatusChanged {
@@ -163,12 +167,17 @@ pub enum MediaEvent {
     KeyFrameNeeded {
         /// Which socket.
         socket: SocketId,
+        /// Which layer of its picture; 0 without simulcast.
+        layer: usize,
     },
     /// What frames that are sent on this socket may have from now on, by what the path carries.
     VideoTargetRateChanged {
         /// Which socket.
         socket: SocketId,
-        /// Without the headers of packets.
+        /// Which layer of its picture; 0 without simulcast.
+        layer: usize,
+        /// Without the headers of packets. Zero while the layer is off, because the path does not carry it: its frames are not sent
+        /// then, and when it is on again a key frame is needed.
         rate: BitRate,
     },
     /// The next frame of this socket has another size than the last, or is the first.

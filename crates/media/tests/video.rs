@@ -76,7 +76,7 @@ async fn pictures_arrive_as_they_were_sent_both_ways_in_both_codecs() {
             }
         }
         let status = event(&mut events, |event| match event {
-            MediaEvent::VideoSendStatusChanged { socket, status, codec } => Some((socket, status, codec)),
+            MediaEvent::VideoSendStatusChanged { socket, status, codec, .. } => Some((socket, status, codec)),
             _ => None,
         });
         assert_eq!(status.await, (SocketId(1), MediaStatus::Active, Some(codec)));
@@ -115,7 +115,7 @@ async fn a_key_frame_that_one_end_asks_for_is_needed_at_the_other() {
         }
     });
     let needed = event(&mut events, |event| match event {
-        MediaEvent::KeyFrameNeeded { socket } => Some(socket),
+        MediaEvent::KeyFrameNeeded { socket, .. } => Some(socket),
         _ => None,
     });
     assert_eq!(needed.await, SocketId(1));

@@ -9,6 +9,7 @@ mod microsoft;
 pub(crate) mod peer;
 mod profile;
 mod sdp;
+pub(crate) mod simulcast;
 pub(crate) mod video;
 
 use std::fmt;

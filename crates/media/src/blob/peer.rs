@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use super::description::{self, DescriptionError};
 use super::profile::{MediaDirection, SdpType};
 use super::sdp::{Attributes, Sdp, Section};
+use super::simulcast;
 use super::video::{self, VideoFormat};
 
 /// The payload types of an audio section.
@@ -33,6 +34,10 @@ pub(crate) struct HeaderExtensions {
     pub(crate) mid: Option<u8>,
     /// The number that all packets of video count together (draft-holmer-rmcat-transport-wide-cc-extensions-01 section 2).
     pub(crate) transport_number: Option<u8>,
+    /// Which layer of the section's picture the packet is of (RFC 8852 section 3.1).
+    pub(crate) layer: Option<u8>,
+    /// Of a retransmission, which layer it repairs (RFC 8852 section 3.2).
+    pub(crate) repaired_layer: Option<u8>,
 }
 
 pub(crate) const LEVEL_URI: &str = "urn:ietf:params:rtp-hdrext:ssrc-audio-level";
@@ -40,6 +45,8 @@ pub(crate) const SOURCE_LEVELS_URI: &str = "urn:ietf:params:rtp-hdrext:csrc-audi
 pub(crate) const MID_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
 pub(crate) const TRANSPORT_NUMBER_URI: &str =
     "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+pub(crate) const LAYER_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id";
+pub(crate) const REPAIRED_LAYER_URI: &str = "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id";
 
 /// The peer's side of a session.
 #[derive(Clone, Debug)]
@@ -78,6 +85,8 @@ pub(crate) struct PeerSection {
     pub(crate) longest_message: Option<usize>,
     /// Announced pairs of a source and that of its retransmissions (RFC 4588 section 8.8).
     pub(crate) repairs: Vec<(u32, u32)>,
+    /// The names of the layers that it would receive at once (RFC 8853).
+    pub(crate) receives_layers: Vec<String>,
 }
 
 impl PeerDescription {
@@ -131,6 +140,7 @@ impl PeerSection {
             sources: values(own, "ssrc").filter_map(|value| value.split(' ').next()?.parse().ok()).collect(),
             longest_message: longest_message(section),
             repairs: values(own, "ssrc-group").filter_map(video::repair).collect(),
+            receives_layers: simulcast::received(own).into_iter().map(str::to_owned).collect(),
         }
     }
 }
@@ -199,6 +209,8 @@ fn extensions(attributes: &Attributes<'_>) -> HeaderExtensions {
         source_levels: numbers(SOURCE_LEVELS_URI),
         mid: numbers(MID_URI),
         transport_number: numbers(TRANSPORT_NUMBER_URI),
+        layer: numbers(LAYER_URI),
+        repaired_layer: numbers(REPAIRED_LAYER_URI),
     }
 }
 

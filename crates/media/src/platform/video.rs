@@ -17,6 +17,8 @@ use crate::session::video::queue::video_queue;
 use crate::session::video::{VideoSection, VideoStage};
 use crate::session::video_socket::{ScreenShareSocket, VideoEnd, VideoSocket};
 use crate::settings::{MediaSessionSettings, VideoSocketSettings};
+use crate::video::BitRate;
+use crate::video::simulcast::{MOST_LAYERS, SimulcastLayer};
 use crate::worker::thread::{Command, CommandSender};
 
 /// Video sockets of a session, that of the screen included.
@@ -24,6 +26,8 @@ const MOST_SOCKETS: usize = 10;
 
 /// Frames that a queue may hold: more would be minutes.
 const MOST_FRAMES: usize = 1000;
+
+const NO_RATE: BitRate = BitRate::from_bits_per_second(0);
 
 /// One socket of a session.
 pub(super) struct PlannedSocket {
@@ -55,8 +59,29 @@ pub(super) fn check(settings: &MediaSessionSettings) -> Result<(), MediaError> {
         if [socket.receive_queue, socket.send_queue].iter().any(|queue| !(1..=MOST_FRAMES).contains(queue)) {
             return invalid(setting, format!("a queue holds between 1 and {MOST_FRAMES} frames"));
         }
+        if let Some(problem) = socket.simulcast.as_ref().and_then(|layers| simulcast_problem(socket, layers))
+        {
+            return invalid(setting, format!("simulcast: {problem}"));
+        }
     }
     Ok(())
+}
+
+fn simulcast_problem(socket: &VideoSocketSettings, layers: &[SimulcastLayer]) -> Option<String> {
+    let is_range = |layer: &SimulcastLayer| layer.rates.min <= layer.rates.max && layer.rates.max > NO_RATE;
+    if !(1..=MOST_LAYERS).contains(&layers.len()) {
+        Some(format!("{} layers; there are between 1 and {MOST_LAYERS}", layers.len()))
+    } else if !socket.direction.sends() {
+        Some("the socket does not send".to_owned())
+    } else if layers.iter().any(|layer| layer.scale_down_by == 0) {
+        Some("a side cannot be divided by 0".to_owned())
+    } else if !layers.is_sorted_by(|small, large| small.scale_down_by >= large.scale_down_by) {
+        Some("the smallest layer comes first".to_owned())
+    } else if !layers.iter().all(is_range) {
+        Some("a layer's rates go from the least to the most, which is not 0".to_owned())
+    } else {
+        None
+    }
 }
 
 /// The sockets of an offer: those of cameras, then that of the screen, numbered on from the audio socket.
@@ -103,7 +128,12 @@ impl PlannedSocket {
     /// Its section, as this end would have it.
     pub(super) fn section(&self) -> SectionPlan {
         let VideoSocketSettings { codecs, direction, .. } = self.settings.clone();
-        SectionPlan { socket: self.id.0, direction, codecs }
+        SectionPlan { socket: self.id.0, direction, codecs, layers: self.layers() }
+    }
+
+    /// How many layers its picture has.
+    fn layers(&self) -> usize {
+        self.settings.simulcast.as_ref().map_or(1, Vec::len)
     }
 
     /// What an offer says of it.
@@ -154,15 +184,18 @@ pub(super) fn assemble(
     let control = Arc::new(control);
     let mut sections = Vec::with_capacity(sockets.len());
     let mut ends = VideoSockets { control: Some(Arc::clone(&control)), ..VideoSockets::default() };
-    for (PlannedSocket { id, modality, settings }, lane) in sockets.into_iter().zip(&shared.video) {
+    for (socket, lane) in sockets.into_iter().zip(&shared.video) {
+        let layers = socket.layers();
+        let PlannedSocket { id, modality, settings } = socket;
         let receive = || video_queue(settings.receive_queue, settings.latest_wins);
         let (to_app, from_worker) = settings.direction.receives().then(receive).unzip();
-        let send = || growing_frame_ring(settings.send_queue, FrameToSend::empty);
+        let send = || growing_frame_ring(settings.send_queue * layers, FrameToSend::empty);
         let (to_worker, from_app) = settings.direction.sends().then(send).unzip();
         let (shared, worker, lane) = (Arc::clone(shared), worker.clone(), Arc::clone(lane));
-        sections.push(VideoSection::new(id, Arc::clone(&lane), to_app, from_app));
+        let simulcast = settings.simulcast.unwrap_or_default();
+        sections.push(VideoSection::new((id, simulcast.clone()), Arc::clone(&lane), to_app, from_app));
         let end = VideoEnd { socket: id, shared, lane, clock, worker, control: Arc::clone(&control) };
-        let socket = VideoSocket::new(&end, from_worker, to_worker);
+        let socket = VideoSocket::new(&end, from_worker, (to_worker, simulcast));
         if modality == Modality::Video {
             ends.cameras.push(socket);
         } else {
@@ -194,4 +227,42 @@ impl Wake for Knock {
 /// What wakes a worker for the session at `index`.
 pub(super) fn knock(commands: CommandSender, index: usize) -> Waker {
     Waker::from(Arc::new(Knock { commands, index }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::video::simulcast::LayerRates;
+
+    fn problem(socket: VideoSocketSettings) -> Option<String> {
+        match check(&MediaSessionSettings::default().video(socket)) {
+            Ok(()) => None,
+            Err(MediaError::InvalidSetting { setting: "video", problem }) => Some(problem),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    fn layers(layers: &[SimulcastLayer]) -> Option<String> {
+        problem(VideoSocketSettings::default().simulcast(layers.iter().copied()))
+    }
+
+    #[test]
+    fn a_picture_has_one_to_three_layers_that_grow() {
+        let [quarter, half, full] = [SimulcastLayer::QUARTER, SimulcastLayer::HALF, SimulcastLayer::FULL];
+        for sound in [&[full][..], &[quarter], &[half, full], &[quarter, half, full], &[full, full]] {
+            assert_eq!(layers(sound), None, "{sound:?}");
+        }
+        let said = |problem: &str| Some(format!("simulcast: {problem}"));
+        assert_eq!(layers(&[]), said("0 layers; there are between 1 and 3"));
+        assert_eq!(layers(&[full; 4]), said("4 layers; there are between 1 and 3"));
+        assert_eq!(layers(&[full, half]), said("the smallest layer comes first"));
+        assert_eq!(layers(&[SimulcastLayer::new(0, full.rates)]), said("a side cannot be divided by 0"));
+        let LayerRates { min, max } = full.rates;
+        for rates in [LayerRates { min: max, max: min }, LayerRates { min: NO_RATE, max: NO_RATE }] {
+            let refused = layers(&[half, SimulcastLayer::new(1, rates)]);
+            assert_eq!(refused, said("a layer's rates go from the least to the most, which is not 0"));
+        }
+        let deaf = VideoSocketSettings::default().direction(MediaDirection::ReceiveOnly);
+        assert_eq!(problem(deaf.simulcast([full])), said("the socket does not send"));
+    }
 }

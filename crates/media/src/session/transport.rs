@@ -12,6 +12,7 @@ use crate::tap::ClockReport;
 use crate::time::{MediaInstant, RtpTime};
 use crate::units::{MediaSourceId, Ssrc};
 use crate::video::sender::OutgoingVideo;
+use crate::video::simulcast::LayerSet;
 use crate::video::{VideoCodec, VideoPacket};
 use crate::wire::rtcp::feedback::Missing;
 
@@ -46,7 +47,7 @@ pub(crate) trait Transport {
     fn poll_video(&mut self) -> Option<ReceivedVideo> {
         None
     }
-    /// Sends an RTP packet of a video section.
+    /// Sends an RTP packet of a video section: of the layer that stands there among those that were agreed on.
     fn send_video(
         &mut self,
         _now: MediaInstant,
@@ -161,6 +162,9 @@ impl ReceivedAudio {
 /// Which video section of a session, from 0.
 pub(crate) type VideoIndex = usize;
 
+/// A stream that we send: a section, and the place of its layer among those that were agreed on, small ones first.
+pub(crate) type SentStream = (VideoIndex, usize);
+
 /// What was agreed on for a video section.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NegotiatedVideo {
@@ -170,7 +174,10 @@ pub(crate) struct NegotiatedVideo {
     pub(crate) receives: Option<VideoCodec>,
     /// Retransmissions to the peer have a stream of their own.
     pub(crate) has_repair: bool,
-    /// What our stream's clock of 90 kHz showed when the platform began.
+    /// Which of our layers the peer takes; the largest alone where it knows nothing of layers.
+    pub(crate) layers: LayerSet,
+    /// What the clock of 90 kHz of our streams showed when the platform began; all layers have one, so that a receiver can change
+    /// between them.
     pub(crate) clock: RtpTime,
 }
 
@@ -211,12 +218,12 @@ impl ReceivedVideo {
 /// What the peer feeds back of our video.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum PeerFeedback<'a> {
-    /// These packets of a section have not come.
-    Missing(VideoIndex, Missing<'a>),
-    /// A section needs a key frame: a PLI.
-    PictureLoss(VideoIndex),
-    /// A section needs a key frame: a FIR, and its number.
-    FullIntra(VideoIndex, u8),
+    /// These packets of a stream have not come.
+    Missing(SentStream, Missing<'a>),
+    /// A stream needs a key frame: a PLI.
+    PictureLoss(SentStream),
+    /// A stream needs a key frame: a FIR, and its number.
+    FullIntra(SentStream, u8),
     /// When packets came.
     Arrivals(&'a [u8]),
 }

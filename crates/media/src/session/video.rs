@@ -12,17 +12,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use section::VideoSection;
-use section::{MOST_ASKED, event_of};
+use section::{MOST_ASKED, SentLayers, event_of};
 
 use super::Shared;
 use super::outbox::Outbox;
-use super::transport::{OurFeedback, PeerFeedback, ReceivedVideo, Transport, VideoIndex};
+use super::transport::{OurFeedback, PeerFeedback, ReceivedVideo, SentStream, Transport, VideoIndex};
 use crate::event::{MediaEvent, MediaStatus};
 use crate::sequence::{Extended, SequenceExtender};
 use crate::tap::Tap;
 use crate::time::MediaInstant;
 use crate::video::sender::{NotSent, SentAs, VideoSendEvent, VideoStreamId, VideoStreamSettings};
-use crate::video::simulcast::LayerRates;
+use crate::video::simulcast::{LayerRates, LayerSet};
 use crate::video::twcc::FeedbackWriter;
 use crate::video::{BandwidthLimits, BitRate, VideoCodec, VideoReceiver, VideoSender};
 
@@ -81,10 +81,12 @@ impl VideoStage {
             let agreed = transport.negotiated_video(index);
             let socket = section.socket;
             let now_is = |codec: Option<VideoCodec>| codec.map_or(MediaStatus::Inactive, |_| status);
-            let sends = now_is(section.stream.and(agreed.sends));
+            let sends = now_is(section.sent.and(agreed.sends));
             if std::mem::replace(&mut section.sends, sends) != sends {
                 let codec = agreed.sends;
-                self.events.push(MediaEvent::VideoSendStatusChanged { socket, status: sends, codec });
+                let layers = section.sent.map_or(LayerSet::NONE, |sent| sent.layers);
+                let event = MediaEvent::VideoSendStatusChanged { socket, status: sends, codec, layers };
+                self.events.push(event);
             }
             let shows = now_is(section.to_app.as_ref().and(agreed.receives));
             if std::mem::replace(&mut section.shows, shows) != shows {
@@ -106,13 +108,18 @@ impl VideoStage {
                 section.receiver = VideoReceiver::new(codec);
             }
             let Some(codec) = agreed.sends.filter(|_| section.from_app.is_some()) else { continue };
-            section.lane.set_codec(Some(codec));
-            let rates = LayerRates { min: self.limits.min, max: self.limits.max };
-            let first_sequence_numbers = (self.first_numbers)();
+            let layers = agreed.layers;
+            section.lane.agree(Some(codec), layers);
             let has_repair_stream = agreed.has_repair;
-            let settings = VideoStreamSettings { codec, has_repair_stream, first_sequence_numbers, rates };
-            let number = self.sender.add_section(&[settings], now);
-            section.stream = Some(VideoStreamId { section: number, layer: 0 });
+            let whole = LayerRates { min: self.limits.min, max: self.limits.max };
+            let settings = layers.iter().map(|layer| VideoStreamSettings {
+                codec,
+                has_repair_stream,
+                first_sequence_numbers: (self.first_numbers)(),
+                rates: section.rates_of(layer, whole),
+            });
+            let settings: Vec<_> = settings.collect();
+            section.sent = Some(SentLayers { section: self.sender.add_section(&settings, now), layers });
         }
     }
 
@@ -160,19 +167,22 @@ impl VideoStage {
     fn take_feedback(&mut self, transport: &mut impl Transport, now: MediaInstant) {
         let Self { sections, sender, shared, .. } = self;
         let counters = &shared.stats.counters;
-        let stream = |index: VideoIndex| sections.get(index).and_then(|section| section.stream);
+        let stream = |(index, layer): SentStream| {
+            let section = sections.get(index)?.sent?.section;
+            Some(VideoStreamId { section, layer })
+        };
         transport.take_feedback(|feedback| match feedback {
-            PeerFeedback::Missing(section, packets) => {
+            PeerFeedback::Missing(sent, packets) => {
                 counters.video_nack_received_count.add(1);
-                stream(section).into_iter().for_each(|stream| sender.on_nack(stream, packets.iter(), now));
+                stream(sent).into_iter().for_each(|stream| sender.on_nack(stream, packets.iter(), now));
             }
-            PeerFeedback::PictureLoss(section) => {
+            PeerFeedback::PictureLoss(sent) => {
                 counters.video_pli_received_count.add(1);
-                stream(section).into_iter().for_each(|stream| sender.on_key_frame_request(stream, now));
+                stream(sent).into_iter().for_each(|stream| sender.on_key_frame_request(stream, now));
             }
-            PeerFeedback::FullIntra(section, number) => {
+            PeerFeedback::FullIntra(sent, number) => {
                 counters.video_fir_received_count.add(1);
-                let streams = stream(section).into_iter();
+                let streams = stream(sent).into_iter();
                 streams.for_each(|stream| sender.on_full_intra_request(stream, number, now));
             }
             PeerFeedback::Arrivals(body) => sender.on_feedback(body, now),
@@ -216,8 +226,8 @@ impl VideoStage {
             while let Some(frame) = from_app.read() {
                 is_taken = true;
                 let ticks = (frame.captured.as_duration().as_nanos() * RTP_RATE / 1_000_000_000) as u32;
-                let sent = section
-                    .stream
+                let stream = section.sent.and_then(|sent| sent.stream_of(frame.layer));
+                let sent = stream
                     .map(|stream| self.sender.enqueue(stream, &frame.data, section.clock.plus(ticks), now));
                 // What waits for a key frame or finds no room is among those that the sender counts.
                 let is_counted =
@@ -266,26 +276,26 @@ impl VideoStage {
             }
         }
         for section in &mut self.sections {
-            let sent = section.stream.and_then(|stream| self.sender.counters(stream));
-            let dropped = sent.map_or(0, |sent| sent.frames_dropped);
+            let streams = section.sent.into_iter().flat_map(SentLayers::streams);
+            let sent = streams.filter_map(|stream| self.sender.counters(stream));
+            let dropped = sent.map(|sent| sent.frames_dropped).sum();
             counters.video_frames_withheld.add(dropped - std::mem::replace(&mut section.given_up, dropped));
         }
         while let Some(event) = self.sender.poll_event(now) {
             let (VideoSendEvent::KeyFrameNeeded { stream } | VideoSendEvent::TargetRate { stream, .. }) =
                 event;
-            let Some(VideoSection { socket, lane, .. }) = self.sections.get(index_of(&self.sections, stream))
-            else {
-                continue;
-            };
+            let section = self.sections.get(index_of(&self.sections, stream));
+            let layer = section.and_then(|section| section.sent?.layer_of(stream));
+            let (Some(VideoSection { socket, lane, .. }), Some(layer)) = (section, layer) else { continue };
             let socket = *socket;
             self.events.push(match event {
                 VideoSendEvent::KeyFrameNeeded { .. } => {
-                    lane.need_key_frame();
-                    MediaEvent::KeyFrameNeeded { socket }
+                    lane.need_key_frame(layer);
+                    MediaEvent::KeyFrameNeeded { socket, layer }
                 }
                 VideoSendEvent::TargetRate { rate, .. } => {
-                    lane.set_target_rate(rate);
-                    MediaEvent::VideoTargetRateChanged { socket, rate }
+                    lane.set_target_rate(layer, rate);
+                    MediaEvent::VideoTargetRateChanged { socket, layer, rate }
                 }
             });
         }
@@ -294,6 +304,6 @@ impl VideoStage {
 
 /// The section that sends a stream; beyond the last for none.
 fn index_of(sections: &[VideoSection], stream: VideoStreamId) -> VideoIndex {
-    let is_other = |section: &&VideoSection| section.stream.is_none_or(|own| own.section != stream.section);
+    let is_other = |section: &&VideoSection| section.sent.is_none_or(|own| own.section != stream.section);
     sections.iter().take_while(is_other).count()
 }

@@ -1,13 +1,17 @@
 //! The application's ends of a session's video: whole encoded frames.
 
+mod sender;
+
 use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+pub use sender::VideoSocketSender;
+
 use super::Shared;
-use super::audio_socket::{SocketClosed, block_until, wait_at, wait_for_more};
+use super::audio_socket::{SocketClosed, block_until, wait_for_more};
 use super::control::{ControlDesk, ControlError, ControlOrder};
 use super::video::lane::{FrameToSend, VideoLane};
 use super::video::queue::VideoQueueReader;
@@ -17,7 +21,8 @@ use crate::control::VideoResolution;
 use crate::ring::RingWriter;
 use crate::time::{MediaClock, MediaInstant};
 use crate::units::MediaSourceId;
-use crate::video::{BitRate, EncodedVideoFrame, VideoCodec, room_for};
+use crate::video::EncodedVideoFrame;
+use crate::video::simulcast::SimulcastLayer;
 
 /// The largest frame that is sent: 2 MiB. A key frame of 4K in good quality is a fourth of that.
 pub(crate) const MAX_FRAME_LEN: usize = 2 << 20;
@@ -35,6 +40,14 @@ pub enum VideoSendError {
     /// The worker has not taken the frames before.
     #[error("the send queue is full")]
     Full,
+    /// The socket's picture has no such layer, by its settings.
+    #[error("there is no layer {layer}: the socket's picture has {layers}")]
+    NoLayer {
+        /// The layer asked for, from 0.
+        layer: usize,
+        /// How many there are.
+        layers: usize,
+    },
     /// The frame is empty, or larger than can be sent.
     #[error("the frame has {len} bytes; between 1 and {MAX_FRAME_LEN} can be sent")]
     Length {
@@ -100,11 +113,11 @@ impl VideoSocket {
     pub(crate) fn new(
         end: &VideoEnd,
         from_worker: Option<VideoQueueReader>,
-        to_worker: Option<RingWriter<FrameToSend>>,
+        (to_worker, simulcast): (Option<RingWriter<FrameToSend>>, Vec<SimulcastLayer>),
     ) -> Self {
         Self {
             receiver: VideoSocketReceiver { queue: from_worker, end: end.clone() },
-            sender: VideoSocketSender { ring: to_worker, room: 0, end: end.clone() },
+            sender: VideoSocketSender::new(to_worker, simulcast, end.clone()),
         }
     }
 
@@ -262,111 +275,5 @@ impl VideoSocketReceiver {
         let waits =
             wait_for_more(&self.end.lane.shown, &self.end.shared.state, context, || queue.queued() > 0);
         waits.map(|is_more| is_more.then_some(()).ok_or(SocketClosed))
-    }
-}
-
-/// The showing half of a [`VideoSocket`].
-pub struct VideoSocketSender {
-    /// `None` where the socket does not send.
-    ring: Option<RingWriter<FrameToSend>>,
-    /// What the largest frame needs.
-    room: usize,
-    end: VideoEnd,
-}
-
-impl VideoSocketSender {
-    /// Its number in the blob, by which events name it.
-    pub fn id(&self) -> SocketId {
-        self.end.socket
-    }
-
-    /// How frames have to be encoded: what both ends know and the offerer prefers. `None` until the session is connected, and where the
-    /// far end does not look.
-    pub fn codec(&self) -> Option<VideoCodec> {
-        self.end.lane.codec()
-    }
-
-    /// Whether the next frame should be a key frame, since this was last asked: what
-    /// [`KeyFrameNeeded`](crate::MediaEvent::KeyFrameNeeded) tells, for who does not read events.
-    pub fn take_key_frame_needed(&self) -> bool {
-        self.end.lane.take_needed_key_frame()
-    }
-
-    /// What frames may have by what the path carries, as
-    /// [`VideoTargetRateChanged`](crate::MediaEvent::VideoTargetRateChanged) told last; `None` before.
-    pub fn target_rate(&self) -> Option<BitRate> {
-        self.end.lane.target_rate()
-    }
-
-    /// Queues a frame of [`codec`](Self::codec), H.264 in Annex B form; waits while the worker has not taken those before. The first
-    /// has to be a key frame, and so has the next after each [`KeyFrameNeeded`](crate::MediaEvent::KeyFrameNeeded). `captured` is
-    /// when the picture was taken, on the platform's clock: the far end shows it in step with what was said then. The frame is
-    /// copied and stays the caller's.
-    ///
-    /// # Errors
-    /// When the session is over, the socket does not send, or the frame is empty or too large.
-    pub async fn send(&mut self, frame: &[u8], captured: MediaInstant) -> Result<(), VideoSendError> {
-        self.check(frame)?;
-        poll_fn(|context| {
-            wait_at(&self.end.lane.room, context, || {
-                if self.end.shared.state.get().is_over() {
-                    return Some(Err(VideoSendError::Closed));
-                }
-                self.ring.as_ref().is_none_or(|ring| ring.vacant() > 0).then_some(Ok(()))
-            })
-        })
-        .await?;
-        self.try_send(frame, captured)
-    }
-
-    /// Queues a frame if there is room now.
-    ///
-    /// # Errors
-    /// [`VideoSendError::Full`] where [`send`](Self::send) would wait; otherwise as there.
-    pub fn try_send(&mut self, frame: &[u8], captured: MediaInstant) -> Result<(), VideoSendError> {
-        self.check(frame)?;
-        if self.end.shared.state.get().is_over() {
-            return Err(VideoSendError::Closed);
-        }
-        let ring = self.ring.as_mut().ok_or(VideoSendError::ReceiveOnly)?;
-        self.room = room_for(frame, self.room);
-        let room = self.room;
-        if !ring.write(|slot| slot.fill(frame, captured, room)) {
-            return Err(VideoSendError::Full);
-        }
-        self.end.knock();
-        Ok(())
-    }
-
-    /// [`send`](Self::send) for a thread of its own.
-    ///
-    /// # Errors
-    /// [`VideoSendError::Full`] when there was no room for `timeout`; otherwise as there.
-    pub fn send_blocking(
-        &mut self,
-        frame: &[u8],
-        captured: MediaInstant,
-        timeout: Duration,
-    ) -> Result<(), VideoSendError> {
-        self.check(frame)?;
-        let deadline = self.end.clock.now() + timeout;
-        let room = |context: &mut Context<'_>| {
-            wait_at(&self.end.lane.room, context, || {
-                let is_over = self.end.shared.state.get().is_over();
-                let has_room = self.ring.as_ref().is_none_or(|ring| ring.vacant() > 0);
-                (is_over || has_room).then_some(Ok(true))
-            })
-        };
-        // What it waited for in vain is said by the attempt.
-        let _ = block_until(self.end.clock, deadline, room);
-        self.try_send(frame, captured)
-    }
-
-    fn check(&self, frame: &[u8]) -> Result<(), VideoSendError> {
-        match frame.len() {
-            _ if self.ring.is_none() => Err(VideoSendError::ReceiveOnly),
-            1..=MAX_FRAME_LEN => Ok(()),
-            len => Err(VideoSendError::Length { len }),
-        }
     }
 }

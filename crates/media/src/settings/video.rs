@@ -2,6 +2,7 @@
 
 use crate::blob::MediaDirection;
 use crate::video::VideoCodec;
+use crate::video::simulcast::SimulcastLayer;
 
 /// Settings of a video socket, or that of a shared screen, both directions.
 #[derive(Clone, Debug)]
@@ -11,6 +12,8 @@ pub struct VideoSocketSettings {
     pub(crate) receive_queue: usize,
     pub(crate) latest_wins: bool,
     pub(crate) send_queue: usize,
+    /// `None` for one picture as the path carries it.
+    pub(crate) simulcast: Option<Vec<SimulcastLayer>>,
 }
 
 impl Default for VideoSocketSettings {
@@ -21,6 +24,7 @@ impl Default for VideoSocketSettings {
             receive_queue: 30,
             latest_wins: true,
             send_queue: 4,
+            simulcast: None,
         }
     }
 }
@@ -58,7 +62,22 @@ impl VideoSocketSettings {
         self
     }
 
-    /// How many frames may wait for the media thread. Default 4: it takes them as they come, and paces their packets.
+    /// Offers to send the picture in one to three sizes at once, small ones first (RFC 8853), so that a far end which passes it on
+    /// gives each who looks what their path carries. Default: one picture, at whatever rate the path has room for. The far end may
+    /// take all of the layers, some of them, or none: then the largest alone is sent.
+    /// [`VideoSendStatusChanged`](crate::MediaEvent::VideoSendStatusChanged) says which. Only an offer asks; an answer sends one
+    /// picture.
+    ///
+    /// Costs encoding each layer, 4 bytes more a packet, and, of the path, all layers together. Making a session fails with
+    /// [`MediaError::InvalidSetting`](crate::MediaError::InvalidSetting) for none, for more than three, where a layer is larger than
+    /// the next one or no part of the picture, where its rates are no range, and in a socket that does not send.
+    #[must_use]
+    pub fn simulcast(mut self, layers: impl IntoIterator<Item = SimulcastLayer>) -> Self {
+        self.simulcast = Some(layers.into_iter().collect());
+        self
+    }
+
+    /// How many frames of each layer may wait for the media thread. Default 4: it takes them as they come, and paces their packets.
     #[must_use]
     pub fn send_queue(mut self, frames: usize) -> Self {
         self.send_queue = frames;

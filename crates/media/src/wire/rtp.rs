@@ -152,6 +152,9 @@ pub(crate) struct NewHeader<'a> {
     pub(crate) level: Option<(u8, AudioLevel)>,
     /// Its number among all packets of video, and that of the extension that says so.
     pub(crate) transport_number: Option<(u8, u16)>,
+    /// The section that the packet belongs to, and its layer or the one that it repairs, each with the number of its extension
+    /// (RFC 9143 section 15, RFC 8852). A name of no bytes, or of more than 16, is left out.
+    pub(crate) names: [Option<(u8, &'a [u8])>; 2],
     /// The contributing sources, of which the first fifteen have room.
     pub(crate) contributing: &'a [ActiveSpeaker],
 }
@@ -159,8 +162,13 @@ pub(crate) struct NewHeader<'a> {
 /// The most contributing sources that a header can name.
 const MAX_CONTRIBUTING: usize = 15;
 
-/// The most that [`NewHeader::write`] writes.
-pub(crate) const MAX_NEW_HEADER_LEN: usize = FIXED_LEN + 4 * MAX_CONTRIBUTING + 12;
+/// The longest data of an extension in the one-byte form.
+const MAX_ONE_BYTE_LEN: usize = 16;
+
+/// The most that [`NewHeader::write`] writes: with the extension's own header, padded to words, the level, the number among all packets,
+/// and two names.
+pub(crate) const MAX_NEW_HEADER_LEN: usize =
+    FIXED_LEN + 4 * MAX_CONTRIBUTING + 4 + (2 + 3 + 2 * (1 + MAX_ONE_BYTE_LEN)).next_multiple_of(4);
 
 impl NewHeader<'_> {
     /// Appends the header to `packet`.
@@ -168,7 +176,11 @@ impl NewHeader<'_> {
         let fits = |id: u8| (1..=MAX_ONE_BYTE_ID).contains(&id);
         let level = self.level.filter(|(id, _)| fits(*id));
         let transport_number = self.transport_number.filter(|(id, _)| fits(*id));
-        let extension_len = 2 * usize::from(level.is_some()) + 3 * usize::from(transport_number.is_some());
+        let has_room = |name: &[u8]| (1..=MAX_ONE_BYTE_LEN).contains(&name.len());
+        let names = self.names.map(|name| name.filter(|(id, name)| fits(*id) && has_room(name)));
+        let names_len: usize = names.iter().flatten().map(|(_, name)| 1 + name.len()).sum();
+        let extension_len =
+            2 * usize::from(level.is_some()) + 3 * usize::from(transport_number.is_some()) + names_len;
         let contributing = self.contributing.get(..MAX_CONTRIBUTING).unwrap_or(self.contributing);
         packet.put_u8(0x80 | u8::from(extension_len > 0) << 4 | contributing.len() as u8);
         packet.put_u8(u8::from(self.marker) << 7 | self.payload_type & 0x7f);
@@ -190,6 +202,10 @@ impl NewHeader<'_> {
         if let Some((id, number)) = transport_number {
             packet.put_u8(id << 4 | 1);
             packet.put_u16(number);
+        }
+        for (id, name) in names.into_iter().flatten() {
+            packet.put_u8(id << 4 | (name.len() - 1) as u8);
+            packet.put_slice(name);
         }
         packet.put_bytes(0, 4 * words - extension_len);
     }

@@ -8,7 +8,7 @@ use rtc_rtcp::goodbye::Goodbye;
 use rtc_rtcp::receiver_report::ReceiverReport;
 use rtc_rtcp::reception_report::ReceptionReport;
 use rtc_rtcp::source_description::SourceDescription;
-use rtc_shared::marshal::{Marshal, Unmarshal};
+use rtc_shared::marshal::{Marshal, MarshalSize, Unmarshal};
 use rtc_srtp::context::Context;
 use rtc_srtp::protection_profile::ProtectionProfile;
 
@@ -44,6 +44,7 @@ fn new_header() -> impl Strategy<Value = NewHeader<'static>> {
             level: level.map(|(id, level)| (id, AudioLevel::from_minus_dbov(level))),
             // Two extensions of one number would be one of them.
             transport_number: number.filter(|(id, _)| level.is_none_or(|(other, _)| other != *id)),
+            names: [None; 2],
             contributing: &[],
         },
     )
@@ -200,10 +201,53 @@ proptest! {
             ssrc: read.ssrc,
             level: header.level.and_then(|(id, _)| Some((id, read.level(Some(id))?))),
             transport_number: header.transport_number.and_then(|(id, _)| Some((id, read.transport_number(Some(id))?))),
+            names: [None; 2],
             contributing: &contributing,
         };
         let first = &speakers[..speakers.len().min(15)];
         prop_assert_eq!(back, NewHeader { level, transport_number, contributing: first, ..header });
+    }
+
+    #[test]
+    fn the_names_of_a_section_and_a_layer_are_read_by_another_implementation(
+        header in new_header(),
+        mid in "[a-z0-9.]{0,18}",
+        layer in "[0-9]{0,18}",
+        ids in prop::sample::subsequence((1_u8..=16).collect::<Vec<_>>(), 2),
+        sources in vec(any::<u32>(), 0..20),
+        payload in vec(any::<u8>(), 0..50),
+    ) {
+        let [mid_id, layer_id] = ids[..] else { unreachable!() };
+        let is_other = |id: u8| ![mid_id, layer_id].contains(&id);
+        let speakers: Vec<_> =
+            sources.iter().map(|&source| ActiveSpeaker { source: MediaSourceId(source), level: None }).collect();
+        let header = NewHeader {
+            level: header.level.filter(|(id, _)| is_other(*id)),
+            transport_number: header.transport_number.filter(|(id, _)| is_other(*id)),
+            names: [Some((mid_id, mid.as_bytes())), Some((layer_id, layer.as_bytes()))],
+            contributing: &speakers,
+            ..header
+        };
+        let mut packet = BytesMut::new();
+        header.write(&mut packet);
+        prop_assert!(packet.len() <= crate::wire::rtp::MAX_NEW_HEADER_LEN);
+        let written = packet.len();
+        packet.extend_from_slice(&payload);
+        let read = rtc_rtp::header::Header::unmarshal(&mut &packet[..]).unwrap();
+        prop_assert_eq!(read.marshal_size(), written);
+        for (id, name) in [(mid_id, &mid), (layer_id, &layer)] {
+            let fits = id < 15 && (1..=16).contains(&name.len());
+            let expected = fits.then(|| name.clone().into_bytes());
+            prop_assert_eq!(read.get_extension(id).map(|data| data.to_vec()), expected.clone());
+            let ours = RtpHeader::read(&packet[..written]).unwrap();
+            prop_assert_eq!(ours.extension(id).map(<[u8]>::to_vec), expected);
+        }
+        let number = header.transport_number.filter(|(id, _)| (1..15).contains(id));
+        let told = RtpHeader::read(&packet[..written]).unwrap();
+        prop_assert_eq!(
+            number.map(|(_, number)| number),
+            number.and_then(|(id, _)| told.transport_number(Some(id)))
+        );
     }
 
     #[test]
@@ -339,6 +383,7 @@ fn a_packet_that_was_seen_is_not_opened_again() {
         ssrc: 3,
         level: None,
         transport_number: None,
+        names: [None; 2],
         contributing: &[],
     };
     let mut plain = BytesMut::new();

@@ -6,6 +6,7 @@ mod description;
 mod foreign;
 mod json;
 mod lines;
+mod simulcast;
 mod streams;
 mod transport;
 mod video;

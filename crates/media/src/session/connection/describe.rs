@@ -3,9 +3,10 @@
 use std::fmt::{self, Write};
 
 use crate::blob::peer::{
-    HeaderExtensions, LEVEL_URI, MID_URI, PayloadTypes, PeerDescription, PeerSection, SOURCE_LEVELS_URI,
-    TRANSPORT_NUMBER_URI,
+    HeaderExtensions, LAYER_URI, LEVEL_URI, MID_URI, PayloadTypes, PeerDescription, PeerSection,
+    REPAIRED_LAYER_URI, SOURCE_LEVELS_URI, TRANSPORT_NUMBER_URI,
 };
+use crate::blob::simulcast::LAYER_NAMES;
 use crate::blob::video::{VideoFormat, name as codec_name};
 use crate::blob::{MediaDirection, SdpType};
 use crate::control::MAX_MESSAGE_LEN;
@@ -38,9 +39,18 @@ pub(crate) struct VideoSection {
     pub(crate) direction: MediaDirection,
     /// The preferred one first.
     pub(crate) codecs: Vec<VideoCodec>,
+    /// In how many sizes it would send its picture at once, 1 to 3.
+    pub(crate) layers: usize,
 }
 
-/// The sources of a video section that sends.
+impl VideoSection {
+    /// Whether it would send several at once.
+    pub(super) fn is_layered(&self) -> bool {
+        self.layers > 1 && self.direction.sends()
+    }
+}
+
+/// The sources of a video section that sends, or of one layer of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct VideoSources {
     pub(super) picture: u32,
@@ -82,7 +92,10 @@ pub(super) enum LocalSection<'a> {
         formats: Vec<VideoFormat>,
         extensions: HeaderExtensions,
         is_bundled: bool,
+        /// Of its only picture, or the largest.
         sources: VideoSources,
+        /// In how many sizes it would be sent.
+        layers: usize,
     },
     /// The control channel.
     Data {
@@ -133,7 +146,7 @@ impl Local<'_> {
                     }
                     self.write_end(out, *direction, &mut is_first)?;
                 }
-                LocalSection::Video { mid, direction, formats, extensions, sources, .. } => {
+                LocalSection::Video { mid, direction, formats, extensions, sources, layers, .. } => {
                     let numbers = formats.iter().flat_map(|format| [Some(format.number), format.repair]);
                     let numbers: Vec<String> = numbers.flatten().map(|number| number.to_string()).collect();
                     write!(out, "m=video 9 UDP/TLS/RTP/SAVPF {}\r\n", numbers.join(" "))?;
@@ -143,6 +156,7 @@ impl Local<'_> {
                     write_extensions(out, *extensions)?;
                     if direction.sends() {
                         self.write_sources(out, mid, *sources, formats)?;
+                        write_layers(out, *layers)?;
                     }
                     self.write_end(out, *direction, &mut is_first)?;
                 }
@@ -239,13 +253,26 @@ fn write_format(out: &mut String, format: &VideoFormat) -> fmt::Result {
     Ok(())
 }
 
+/// The sizes that the picture would be sent in (RFC 8853). Their sources are known by the names in packets; those that are announced are
+/// of what a peer without simulcast is sent.
+fn write_layers(out: &mut String, layers: usize) -> fmt::Result {
+    let names: Vec<_> = LAYER_NAMES.into_iter().take(layers).collect();
+    if names.len() < 2 {
+        return Ok(());
+    }
+    names.iter().try_for_each(|name| write!(out, "a=rid:{name} send\r\n"))?;
+    write!(out, "a=simulcast:send {}\r\n", names.join(";"))
+}
+
 fn write_extensions(out: &mut String, extensions: HeaderExtensions) -> fmt::Result {
-    let HeaderExtensions { level, source_levels, mid, transport_number } = extensions;
+    let HeaderExtensions { level, source_levels, mid, transport_number, layer, repaired_layer } = extensions;
     for (number, uri) in [
         (level, LEVEL_URI),
         (source_levels, SOURCE_LEVELS_URI),
         (mid, MID_URI),
         (transport_number, TRANSPORT_NUMBER_URI),
+        (layer, LAYER_URI),
+        (repaired_layer, REPAIRED_LAYER_URI),
     ] {
         if let Some(number) = number {
             write!(out, "a=extmap:{number} {uri}\r\n")?;
@@ -285,8 +312,13 @@ pub(super) fn answer_section<'a>(
         mid: mid.clone(),
         direction: wanted.answer_to(offered.direction),
         types,
-        // That counts packets of video only.
-        extensions: HeaderExtensions { transport_number: None, ..offered.extensions },
+        // The others are for packets of video only.
+        extensions: HeaderExtensions {
+            transport_number: None,
+            layer: None,
+            repaired_layer: None,
+            ..offered.extensions
+        },
         is_bundled: offered.is_bundled,
         source,
     }
@@ -307,9 +339,17 @@ pub(super) fn answer_video<'a>(
         mid: wanted.socket.to_string(),
         direction: wanted.direction.answer_to(offered.direction),
         formats,
-        extensions: HeaderExtensions { level: None, source_levels: None, ..offered.extensions },
+        // One socket shows one picture, so that of several sizes one is received; and an answer sends one.
+        extensions: HeaderExtensions {
+            level: None,
+            source_levels: None,
+            layer: None,
+            repaired_layer: None,
+            ..offered.extensions
+        },
         is_bundled: offered.is_bundled,
         sources,
+        layers: 1,
     }
 }
 

@@ -3,15 +3,16 @@
 
 mod block;
 mod control;
+mod layers;
 mod video;
 
 use block::Block;
 use bytes::{Buf, Bytes, BytesMut};
 use uuid::Uuid;
-pub(super) use video::OFFERED_EXTENSIONS as OFFERED_VIDEO_EXTENSIONS;
-use video::{OwnVideo, VideoPath};
+use video::VideoPath;
+pub(super) use video::offered_extensions as video_extensions;
 
-use super::describe::VideoSources;
+use super::describe::{VideoSection, VideoSources};
 use super::dtls::MediaKeys;
 use super::reports::Sent;
 use super::streams::{Place, Sources, Stream};
@@ -32,8 +33,14 @@ use crate::wire::srtp::MAX_OVERHEAD;
 /// What we speak, and by which numbers; the offerer's choice.
 pub(super) const OFFERED_TYPES: PayloadTypes =
     PayloadTypes { opus: 111, red: Some(63), telephone_event: Some(110) };
-pub(super) const OFFERED_EXTENSIONS: HeaderExtensions =
-    HeaderExtensions { level: Some(1), source_levels: Some(2), mid: Some(4), transport_number: None };
+pub(super) const OFFERED_EXTENSIONS: HeaderExtensions = HeaderExtensions {
+    level: Some(1),
+    source_levels: Some(2),
+    mid: Some(4),
+    transport_number: None,
+    layer: None,
+    repaired_layer: None,
+};
 
 /// An audio section, as the peer's description has it.
 #[derive(Debug, Default)]
@@ -89,19 +96,16 @@ pub(super) struct MediaPath {
 
 impl MediaPath {
     /// A path that speaks and hears nothing yet, and has a source for the mix and for each of as many speakers, and two for each
-    /// section of `video`, whose sockets these are.
-    pub(super) fn new(speakers: u8, video: impl ExactSizeIterator<Item = u32>) -> Self {
+    /// layer of each section of `video`.
+    pub(super) fn new(speakers: u8, video: &[VideoSection]) -> Self {
         let (upper, lower) = Uuid::new_v4().as_u64_pair();
         let speech = 1 + usize::from(speakers);
-        let mut own = OwnStream::several(speech + 2 * video.len());
-        let packets = if video.len() > 0 { Block::of_video() } else { Block::of_speech() };
-        let mut pairs = own.split_off(speech).into_iter();
-        let video = video.filter_map(|socket| {
-            let (picture, repair) = (pairs.next()?, pairs.next()?);
-            Some(VideoPath::new(socket, OwnVideo::new(picture.ssrc, repair.ssrc)))
-        });
+        let layers: usize = video.iter().map(|section| section.layers).sum();
+        let mut own = OwnStream::several(speech + 2 * layers);
+        let packets = if video.is_empty() { Block::of_speech() } else { Block::of_video() };
+        let mut sources = own.split_off(speech).into_iter().map(|stream| stream.ssrc);
         Self {
-            video: video.collect(),
+            video: video.iter().map(|section| VideoPath::new(section, &mut sources)).collect(),
             own: own.into_boxed_slice(),
             name: format!("{upper:016x}"),
             keys: None,
@@ -127,9 +131,9 @@ impl MediaPath {
         self.own.get(section).map(|stream| stream.ssrc)
     }
 
-    /// Our sources in a video section.
+    /// Our sources in a video section: of its only picture, or the largest.
     pub(super) fn video_sources(&self, section: VideoIndex) -> Option<VideoSources> {
-        self.video.get(section).map(|video| video.own.sources())
+        self.video.get(section).and_then(VideoPath::own_sources)
     }
 
     /// The name of this end.
@@ -311,6 +315,7 @@ impl MediaPath {
             ssrc: own.ssrc,
             level: self.extensions.level.zip(packet.level),
             transport_number: None,
+            names: [None; 2],
             contributing: packet.speakers,
         };
         let index = own.sent.window.index_of(packet.sequence_number);

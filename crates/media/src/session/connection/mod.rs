@@ -90,7 +90,7 @@ impl Connection {
             epoch: identity.epoch,
             ice,
             dtls: None,
-            media: MediaPath::new(speakers_sent, video_sections.iter().map(|section| section.socket)),
+            media: MediaPath::new(speakers_sent, &video_sections),
             // More packets than the pacer of pictures lets leave at once; of speech it is one or two.
             transmits: VecDeque::with_capacity(if video_sections.is_empty() { 4 } else { 32 }),
             sections,

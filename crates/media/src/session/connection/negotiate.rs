@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::describe::{
     AudioSections, Local, LocalSection, VideoSection, answer_section, answer_video, speakers_heard,
 };
-use super::media::{OFFERED_EXTENSIONS, OFFERED_TYPES, OFFERED_VIDEO_EXTENSIONS};
+use super::media::{OFFERED_EXTENSIONS, OFFERED_TYPES, video_extensions};
 use super::{Connection, Identity};
 use crate::blob::peer::{PeerDescription, PeerSection};
 use crate::blob::video::VideoFormat;
@@ -37,9 +37,10 @@ impl Connection {
                 mid: section.socket.to_string(),
                 direction: section.direction,
                 formats: section.codecs.iter().copied().map(VideoFormat::offered).collect(),
-                extensions: OFFERED_VIDEO_EXTENSIONS,
+                extensions: video_extensions(section),
                 is_bundled: true,
                 sources: this.media.video_sources(nth)?,
+                layers: section.layers,
             })
         };
         let shown = this.video_sections.iter().enumerate().filter_map(video);

@@ -3,6 +3,7 @@
 
 mod control;
 mod forged;
+mod simulcast;
 mod speakers;
 mod video;
 

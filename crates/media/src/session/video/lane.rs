@@ -8,10 +8,12 @@ use crate::sync::{
     Ordering::Release,
 };
 use crate::time::MediaInstant;
+use crate::video::simulcast::{LayerSet, MOST_LAYERS};
 use crate::video::{BitRate, VideoCodec, fill_with};
 
 /// A frame on its way to the worker.
 pub(crate) struct FrameToSend {
+    pub(super) layer: usize,
     pub(super) data: Vec<u8>,
     pub(super) captured: MediaInstant,
 }
@@ -19,12 +21,12 @@ pub(crate) struct FrameToSend {
 impl FrameToSend {
     /// Room for a frame. It grows with the largest frame of its queue, and allocates no more after that.
     pub(crate) fn empty() -> Self {
-        Self { data: Vec::new(), captured: MediaInstant::ZERO }
+        Self { layer: 0, data: Vec::new(), captured: MediaInstant::ZERO }
     }
 
-    pub(crate) fn fill(&mut self, data: &[u8], captured: MediaInstant, room: usize) {
+    pub(crate) fn fill(&mut self, layer: usize, data: &[u8], captured: MediaInstant, room: usize) {
         fill_with(&mut self.data, data, room);
-        self.captured = captured;
+        (self.layer, self.captured) = (layer, captured);
     }
 }
 
@@ -36,12 +38,21 @@ pub(crate) struct VideoLane {
     /// Room for frames to show, or the end of the session.
     pub(crate) room: Arc<Doorbell>,
     wants_key_frame: AtomicBool,
-    /// The far end waits for a key frame of ours.
-    needs_key_frame: AtomicBool,
-    /// What frames may have, in bits a second; 0 until it is known.
-    target_rate: AtomicU64,
+    /// What is sent, by layers; the only one without simulcast is the first.
+    layers: [LayerFlags; MOST_LAYERS],
+    /// Which of them are sent.
+    agreed: AtomicU8,
     /// 0 for none.
     codec: AtomicU8,
+}
+
+/// What the worker tells of one layer.
+#[derive(Debug, Default)]
+struct LayerFlags {
+    /// The far end waits for a key frame of ours.
+    needs_key_frame: AtomicBool,
+    /// One more than what frames may have, in bits a second; 0 until it is known.
+    target_rate: AtomicU64,
 }
 
 impl VideoLane {
@@ -53,21 +64,30 @@ impl VideoLane {
         self.wants_key_frame.swap(false, AcqRel)
     }
 
-    pub(super) fn need_key_frame(&self) {
-        self.needs_key_frame.store(true, Release);
+    pub(super) fn need_key_frame(&self, layer: usize) {
+        if let Some(layer) = self.layers.get(layer) {
+            layer.needs_key_frame.store(true, Release);
+        }
     }
 
-    pub(crate) fn take_needed_key_frame(&self) -> bool {
-        self.needs_key_frame.swap(false, AcqRel)
+    pub(crate) fn take_needed_key_frame(&self, layer: usize) -> bool {
+        self.layers.get(layer).is_some_and(|layer| layer.needs_key_frame.swap(false, AcqRel))
     }
 
-    pub(super) fn set_target_rate(&self, rate: BitRate) {
-        self.target_rate.store(rate.bits_per_second(), Relaxed);
+    pub(super) fn set_target_rate(&self, layer: usize, rate: BitRate) {
+        if let Some(layer) = self.layers.get(layer) {
+            layer.target_rate.store(rate.bits_per_second().saturating_add(1), Relaxed);
+        }
     }
 
-    pub(crate) fn target_rate(&self) -> Option<BitRate> {
-        let bits = self.target_rate.load(Relaxed);
-        (bits > 0).then(|| BitRate::from_bits_per_second(bits))
+    pub(crate) fn target_rate(&self, layer: usize) -> Option<BitRate> {
+        let known = self.layers.get(layer)?.target_rate.load(Relaxed).checked_sub(1)?;
+        Some(BitRate::from_bits_per_second(known))
+    }
+
+    /// Which layers are sent; none until that is agreed on.
+    pub(crate) fn agreed(&self) -> LayerSet {
+        LayerSet::from_bits(self.agreed.load(Acquire))
     }
 
     pub(crate) fn codec(&self) -> Option<VideoCodec> {
@@ -78,7 +98,9 @@ impl VideoLane {
         }
     }
 
-    pub(super) fn set_codec(&self, codec: Option<VideoCodec>) {
+    /// What is sent from now on: frames of `codec`, of these layers.
+    pub(super) fn agree(&self, codec: Option<VideoCodec>, layers: LayerSet) {
+        self.agreed.store(layers.bits(), Release);
         let number = match codec {
             None => 0,
             Some(VideoCodec::H264) => 1,

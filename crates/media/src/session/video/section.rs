@@ -14,6 +14,7 @@ use crate::tap::Tap;
 use crate::time::{MediaInstant, RtpTime};
 use crate::video::receiver::VideoReceiveEvent;
 use crate::video::sender::VideoStreamId;
+use crate::video::simulcast::{LayerRates, LayerSet, SimulcastLayer};
 use crate::video::{VideoCodec, VideoReceiver};
 
 /// Packets that are asked for at once, at the most.
@@ -28,8 +29,10 @@ pub(crate) struct VideoSection {
     pub(super) to_app: Option<VideoQueueWriter>,
     /// `None` where it does not send.
     pub(super) from_app: Option<RingReader<FrameToSend>>,
+    /// What the application would send at once; nothing where it sends one picture.
+    simulcast: Vec<SimulcastLayer>,
     /// What was agreed on to send, once it was.
-    pub(super) stream: Option<VideoStreamId>,
+    pub(super) sent: Option<SentLayers>,
     pub(super) clock: RtpTime,
     /// Frames that the sender has given up.
     pub(super) given_up: u64,
@@ -37,9 +40,36 @@ pub(crate) struct VideoSection {
     pub(super) sends: MediaStatus,
 }
 
+/// What is sent of a section.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SentLayers {
+    /// The sender's number for the section.
+    pub(super) section: usize,
+    /// Of the application's layers those that the far end takes, which the sender numbers without gaps.
+    pub(super) layers: LayerSet,
+}
+
+impl SentLayers {
+    /// The sender's stream of a layer.
+    pub(super) fn stream_of(self, layer: usize) -> Option<VideoStreamId> {
+        let layer = self.layers.place_of(layer)?;
+        Some(VideoStreamId { section: self.section, layer })
+    }
+
+    /// The layer of a stream of the sender's.
+    pub(super) fn layer_of(self, stream: VideoStreamId) -> Option<usize> {
+        self.layers.iter().nth(stream.layer).filter(|_| stream.section == self.section)
+    }
+
+    /// All of its streams.
+    pub(super) fn streams(self) -> impl Iterator<Item = VideoStreamId> {
+        (0..self.layers.len()).map(move |layer| VideoStreamId { section: self.section, layer })
+    }
+}
+
 impl VideoSection {
     pub(crate) fn new(
-        socket: SocketId,
+        (socket, simulcast): (SocketId, Vec<SimulcastLayer>),
         lane: Arc<VideoLane>,
         to_app: Option<VideoQueueWriter>,
         from_app: Option<RingReader<FrameToSend>>,
@@ -50,7 +80,8 @@ impl VideoSection {
             receiver: VideoReceiver::new(VideoCodec::H264),
             to_app,
             from_app,
-            stream: None,
+            simulcast,
+            sent: None,
             clock: RtpTime(0),
             given_up: 0,
             shows: MediaStatus::Inactive,
@@ -60,6 +91,11 @@ impl VideoSection {
 }
 
 impl VideoSection {
+    /// Between which rates a layer is worth sending; `picture` for one that is the only picture.
+    pub(super) fn rates_of(&self, layer: usize, picture: LayerRates) -> LayerRates {
+        self.simulcast.get(layer).map_or(picture, |layer| layer.rates)
+    }
+
     /// Gives the application the frames that are whole.
     pub(super) fn deliver(
         &mut self,
@@ -139,5 +175,23 @@ pub(super) fn event_of(socket: SocketId, event: VideoReceiveEvent, counters: &Co
         }
         VideoReceiveEvent::SizeChanged { size } => MediaEvent::VideoSizeChanged { socket, size },
         VideoReceiveEvent::SourceChanged { source } => MediaEvent::VideoSourceChanged { socket, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_applications_layers_and_the_senders_lead_to_each_other() {
+        let sent = SentLayers { section: 4, layers: [0, 2].into_iter().collect() };
+        let stream = |section, layer| VideoStreamId { section, layer };
+        assert_eq!(
+            [0, 1, 2, 3].map(|layer| sent.stream_of(layer)),
+            [Some(stream(4, 0)), None, Some(stream(4, 1)), None]
+        );
+        assert_eq!([0, 1, 2].map(|layer| sent.layer_of(stream(4, layer))), [Some(0), Some(2), None]);
+        assert_eq!(sent.layer_of(stream(3, 0)), None);
+        assert_eq!(sent.streams().collect::<Vec<_>>(), [stream(4, 0), stream(4, 1)]);
     }
 }

@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::MediaPath;
 use super::video::VideoPath;
 use crate::session::connection::reports::{peer_report, round_trip};
-use crate::session::connection::streams::{AUDIO_RATE, VIDEO_RATE};
+use crate::session::connection::streams::AUDIO_RATE;
 use crate::session::transport::{Dropped, OurFeedback, PeerFeedback, PeerReport, VideoIndex};
 use crate::tap::ClockReport;
 use crate::time::MediaInstant;
@@ -73,7 +73,7 @@ impl MediaPath {
             };
             let speech = blocks.iter().find(|block| Some(block.ssrc) == self.source(0));
             about_us.speech = speech.map(|block| peer_report(&block, now)).or(about_us.speech);
-            let video = |ssrc| self.video.iter().any(|video| video.own.sources().picture == ssrc);
+            let video = |ssrc| self.video.iter().any(|video| video.layer_of(ssrc).is_some());
             let video = blocks.iter().find(|block| video(block.ssrc));
             let tells = video.and_then(|block| round_trip(&block, now));
             about_us.round_trip = tells.or(about_us.round_trip);
@@ -117,7 +117,7 @@ impl MediaPath {
         let mut heard = &self.blocks[..];
         // One that has sent nothing has nothing to say, but for the first, whose report carries what was heard.
         let own = self.own.iter().map(|stream| (stream.ssrc, stream.sent.report(now, AUDIO_RATE)));
-        let shown = self.video.iter().map(|video| video.own.report(now, VIDEO_RATE));
+        let shown = self.video.iter().flat_map(|video| video.reports(now));
         for (ssrc, sent) in own.chain(shown).filter(|(own, sent)| *own == ssrc || sent.is_some()) {
             rtcp::write_report(self.packets.memory(), ssrc, sent.as_ref(), std::mem::take(&mut heard));
             rtcp::write_name(self.packets.memory(), ssrc, &self.name);
@@ -144,22 +144,23 @@ impl MediaPath {
     /// Tells what the peer has fed back of our video since this was last called.
     pub(in crate::session::connection) fn take_feedback(&mut self, mut tell: impl FnMut(PeerFeedback<'_>)) {
         let compound = std::mem::replace(&mut self.feedback, Bytes::new());
-        let section = |media: u32| self.video.iter().position(|video| video.own.sources().picture == media);
+        let stream = |media: u32| {
+            let mut sections = self.video.iter().enumerate();
+            sections.find_map(|(section, video)| Some((section, video.layer_of(media)?)))
+        };
         for packet in rtcp::packets(&compound) {
             let RtcpPacket::Feedback(feedback) = packet else { continue };
             match feedback {
                 Feedback::Missing { media, packets } => {
-                    section(media)
-                        .into_iter()
-                        .for_each(|section| tell(PeerFeedback::Missing(section, packets)));
+                    stream(media).into_iter().for_each(|stream| tell(PeerFeedback::Missing(stream, packets)));
                 }
                 Feedback::PictureLoss { media } => {
-                    section(media).into_iter().for_each(|section| tell(PeerFeedback::PictureLoss(section)));
+                    stream(media).into_iter().for_each(|stream| tell(PeerFeedback::PictureLoss(stream)));
                 }
                 Feedback::FullIntra { requests } => {
                     for FullIntraRequest { media, number } in requests.iter() {
-                        let section = section(media).into_iter();
-                        section.for_each(|section| tell(PeerFeedback::FullIntra(section, number)));
+                        let stream = stream(media).into_iter();
+                        stream.for_each(|stream| tell(PeerFeedback::FullIntra(stream, number)));
                     }
                 }
                 Feedback::Arrivals { body } => tell(PeerFeedback::Arrivals(body)),

@@ -1,14 +1,13 @@
 //! The video sections of one session: which packet is of what, and our own streams.
 
 use bytes::{Buf, Bytes, BytesMut};
-use uuid::Uuid;
 
+use super::layers::{OwnVideo, can_say};
 use super::{MediaPath, seal};
 use crate::blob::MediaDirection;
 use crate::blob::peer::{HeaderExtensions, PeerSection};
 use crate::blob::video::{FeedbackKinds, VideoFormat};
 use crate::session::connection::describe::{VideoSection, VideoSources};
-use crate::session::connection::reports::Sent;
 use crate::session::connection::streams::{VIDEO_RATE, ticks};
 use crate::session::transport::{Dropped, NegotiatedVideo, ReceivedVideo, VideoIndex};
 use crate::time::{MediaInstant, RtpTime};
@@ -16,36 +15,20 @@ use crate::units::Ssrc;
 use crate::video::VideoCodec;
 use crate::video::rtx;
 use crate::video::sender::{OutgoingVideo, SentAs};
+use crate::video::simulcast::LayerSet;
 use crate::wire::rtcp::SenderReport;
 use crate::wire::rtp::{NewHeader, RtpHeader};
 
 /// The same numbers as in the audio sections, as one transport has them all (RFC 9143 section 7.2.1).
-pub(in crate::session::connection) const OFFERED_EXTENSIONS: HeaderExtensions =
-    HeaderExtensions { level: None, source_levels: None, mid: Some(4), transport_number: Some(5) };
-
-/// What we send on one section.
-#[derive(Debug)]
-pub(super) struct OwnVideo {
-    sources: VideoSources,
-    picture: Sent,
-    repair: Sent,
-    /// What its clock of 90 kHz showed when the platform began.
-    clock: RtpTime,
-}
-
-impl OwnVideo {
-    pub(super) fn new(picture: u32, repair: u32) -> Self {
-        let (clock, ..) = Uuid::new_v4().as_fields();
-        let sources = VideoSources { picture, repair };
-        Self { sources, picture: Sent::default(), repair: Sent::default(), clock: RtpTime(clock) }
-    }
-
-    pub(super) fn sources(&self) -> VideoSources {
-        self.sources
-    }
-
-    pub(super) fn report(&self, now: MediaInstant, rate: u64) -> (u32, Option<SenderReport>) {
-        (self.sources.picture, self.picture.report(now, rate))
+pub(in crate::session::connection) fn offered_extensions(section: &VideoSection) -> HeaderExtensions {
+    let of_layers = |number: u8| section.is_layered().then_some(number);
+    HeaderExtensions {
+        level: None,
+        source_levels: None,
+        mid: Some(4),
+        transport_number: Some(5),
+        layer: of_layers(7),
+        repaired_layer: of_layers(8),
     }
 }
 
@@ -56,7 +39,7 @@ pub(super) struct VideoPath {
     /// Sources that the peer announces.
     pub(super) sources: Vec<u32>,
     repairs: Vec<(u32, u32)>,
-    pub(super) own: OwnVideo,
+    own: OwnVideo,
     /// What the peer may send, by our numbers; nothing where it shows us nothing.
     shown: Vec<VideoFormat>,
     /// What we may send, by its numbers; nothing where it does not look.
@@ -67,12 +50,13 @@ pub(super) struct VideoPath {
 }
 
 impl VideoPath {
-    pub(super) fn new(socket: u32, own: OwnVideo) -> Self {
+    /// One that takes what it sends from out of `sources`, which are all different.
+    pub(super) fn new(section: &VideoSection, sources: &mut impl Iterator<Item = u32>) -> Self {
         Self {
-            mid: socket.to_string(),
+            mid: section.socket.to_string(),
             sources: Vec::new(),
             repairs: Vec::new(),
-            own,
+            own: OwnVideo::new(section.layers, sources),
             shown: Vec::new(),
             seen: Vec::new(),
             extensions: HeaderExtensions::default(),
@@ -82,6 +66,21 @@ impl VideoPath {
 
     pub(super) fn mid_extension(&self) -> Option<u8> {
         self.extensions.mid
+    }
+
+    /// Our sources: of the only picture, or the largest.
+    pub(super) fn own_sources(&self) -> Option<VideoSources> {
+        self.own.largest()
+    }
+
+    /// Which of our layers has that source.
+    pub(super) fn layer_of(&self, picture: u32) -> Option<usize> {
+        self.own.layer_of(picture)
+    }
+
+    /// What there is to report of each layer.
+    pub(super) fn reports(&self, now: MediaInstant) -> impl Iterator<Item = (u32, Option<SenderReport>)> {
+        self.own.reports(now, VIDEO_RATE)
     }
 
     /// Whether a payload type is one of those that come here.
@@ -127,6 +126,15 @@ impl VideoPath {
         self.sources.clone_from(&peer.sources);
         self.repairs.clone_from(&peer.repairs);
         self.seen = if agreed.sends() { both } else { Vec::new() };
+        // An answer of ours names no layers.
+        self.own.agree(peer, local.is_some() && wanted.is_layered());
+    }
+
+    /// Whether retransmissions to the peer have streams of their own. Nobody could tell those of one layer from those of another that
+    /// do not say which they repair.
+    fn has_repair(&self) -> bool {
+        let can_tell = !self.own.is_named() || can_say(self.extensions.repaired_layer);
+        can_tell && self.seen.first().is_some_and(|format| format.repair.is_some())
     }
 
     fn negotiated(&self) -> NegotiatedVideo {
@@ -134,8 +142,9 @@ impl VideoPath {
         NegotiatedVideo {
             sends: codec(&self.seen),
             receives: codec(&self.shown),
-            has_repair: self.seen.first().is_some_and(|format| format.repair.is_some()),
-            clock: self.own.clock,
+            has_repair: self.has_repair(),
+            layers: if self.seen.is_empty() { LayerSet::NONE } else { self.own.agreed() },
+            clock: self.own.clock(),
         }
     }
 }
@@ -198,21 +207,27 @@ impl MediaPath {
         let keys = self.keys.as_ref().ok_or(Dropped::NoKeys)?;
         let video = self.video.get_mut(section).ok_or(Dropped::NotAgreed)?;
         let format = video.seen.first().ok_or(Dropped::NotAgreed)?;
-        let OwnVideo { sources, picture, repair, clock } = &mut video.own;
-        let (ssrc, sent, payload_type) = match packet.sent_as {
-            SentAs::New | SentAs::Again => (sources.picture, picture, Some(format.number)),
-            SentAs::Repair | SentAs::Filling => (sources.repair, repair, format.repair),
-        };
+        let is_repair = matches!(packet.sent_as, SentAs::Repair | SentAs::Filling);
+        let clock = video.own.clock();
+        let stream = video.own.stream(packet.stream.layer, is_repair).ok_or(Dropped::NotAgreed)?;
+        let payload_type = if is_repair { format.repair } else { Some(format.number) };
+        // All of them, always: who comes to look later knows nothing of the sources.
+        let id = if is_repair { video.extensions.repaired_layer } else { video.extensions.layer };
+        let names = stream
+            .name
+            .map(|name| [video.extensions.mid.zip(Some(video.mid.as_bytes())), id.zip(Some(name))]);
         let header = NewHeader {
             marker: packet.marker,
             payload_type: payload_type.ok_or(Dropped::NotAgreed)?,
             sequence_number: packet.sequence_number,
             timestamp: packet.sender_time.0,
-            ssrc,
+            ssrc: stream.ssrc,
             level: None,
             transport_number: video.extensions.transport_number.map(|id| (id, packet.transport_number)),
+            names: names.unwrap_or_default(),
             contributing: &[],
         };
+        let sent = stream.sent;
         let index = sent.window.index_of(packet.sequence_number);
         // Twice the same number would be twice the same key stream, which gives both packets away. Only the very same packet may
         // have it again.

@@ -12,6 +12,7 @@ fn from_source(line: &mut Line, ssrc: u32, number: u16, payload_type: u8, mid: O
         ssrc,
         level: None,
         transport_number: None,
+        names: [None; 2],
         contributing: &[],
     };
     line.ends[ANSWERING].media.seal_for_test(header, mid, &[7; 20])

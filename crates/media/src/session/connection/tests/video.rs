@@ -6,7 +6,7 @@ use crate::video::VideoCodec::{H264, Vp8};
 use crate::video::sender::{SentAs, VideoStreamId};
 
 fn section(socket: u32, direction: MediaDirection, codecs: &[VideoCodec]) -> VideoSection {
-    VideoSection { socket, direction, codecs: codecs.to_vec() }
+    VideoSection { socket, direction, codecs: codecs.to_vec(), layers: 1 }
 }
 
 fn both_ways(socket: u32) -> VideoSection {
@@ -120,11 +120,11 @@ fn what_one_end_feeds_back_reaches_the_other() {
         line.carry();
         line.ends[OFFERING].take_feedback(|feedback| {
             told.push(match feedback {
-                PeerFeedback::Missing(section, packets) => {
+                PeerFeedback::Missing((section, _), packets) => {
                     format!("{section} lacks {:?}", Vec::from_iter(packets.iter()))
                 }
-                PeerFeedback::PictureLoss(section) => format!("{section} lost its picture"),
-                PeerFeedback::FullIntra(section, number) => format!("{section} asks, {number}"),
+                PeerFeedback::PictureLoss((section, _)) => format!("{section} lost its picture"),
+                PeerFeedback::FullIntra((section, _), number) => format!("{section} asks, {number}"),
                 PeerFeedback::Arrivals(body) => format!("arrivals {body:?}"),
             });
         });
@@ -188,6 +188,7 @@ fn sections_are_told_apart_and_speech_is_none_of_them() {
         ssrc: 99,
         level: None,
         transport_number: None,
+        names: [None; 2],
         contributing: &[ActiveSpeaker { source: MediaSourceId(31), level: None }],
     };
     let datagram = line.ends[ANSWERING].media.seal_for_test(header, Some("3"), &[7; 20]);
