@@ -9,6 +9,7 @@ mod lip_sync;
 mod player;
 mod redundancy;
 mod rooms;
+mod simulcast;
 mod speakers;
 mod support;
 mod tones;

@@ -1,0 +1,417 @@
+//! One picture in several sizes at once, at a far end of another stack: it tells the layers apart by what their packets say, and asks
+//! each for what it lacks.
+// Long because both tests stand on the far end and what it keeps.
+
+#[path = "../../crates/media/tests/support/clip.rs"]
+mod clip;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use clip::clip;
+use offhook::media::blob::{MediaBlob, SocketId};
+use offhook::media::video::simulcast::{LayerRates, LayerSet, SimulcastLayer};
+use offhook::media::video::{BandwidthLimits, BitRate, VideoCodec};
+use offhook::media::{
+    MediaEvent, MediaEvents, MediaPlatform, MediaPlatformSettings, MediaSession, MediaSessionSettings,
+    VideoSendError, VideoSocketSettings,
+};
+use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
+use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::rtcp;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::sender_report::SenderReport;
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
+use rtc::rtp_transceiver::rtp_sender::{RTCRtpHeaderExtensionCapability, RtpCodecKind};
+use rtc::sansio::Protocol;
+use rtc::shared::error::Error;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use webrtc::media_stream::track_remote::TrackRemote;
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
+    RTCSessionDescription, Registry, SettingEngineBuilder,
+};
+
+/// Ends a hang. Far above what the slowest machine needs for anything here.
+const LONG: Duration = Duration::from_secs(60);
+
+/// The offer's payload types of H.264 and its retransmissions.
+const PICTURES: u8 = 102;
+const REPAIRS: u8 = 103;
+
+/// The numbers of the offer: what a packet says of its section, its layer, and the layer that it repairs.
+const NAMES: [u8; 3] = [4, 7, 8];
+const EXTENSIONS: [&str; 3] = [
+    "urn:ietf:params:rtp-hdrext:sdes:mid",
+    "urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id",
+    "urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id",
+];
+
+/// What a packet of video says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SeenPacket {
+    names: [Option<String>; 3],
+    ssrc: u32,
+    sequence_number: u16,
+    timestamp: u32,
+    payload: Vec<u8>,
+}
+
+/// What the far end has of the bot.
+#[derive(Clone, Default)]
+struct Seen {
+    packets: Vec<SeenPacket>,
+    /// Sources that have reported.
+    reported: BTreeSet<u32>,
+}
+
+impl Seen {
+    fn take(&mut self, packet: &Packet) {
+        match packet {
+            Packet::Rtp(packet) if [PICTURES, REPAIRS].contains(&packet.header.payload_type) => {
+                let name = |id| {
+                    let name = packet.header.get_extension(id)?;
+                    Some(String::from_utf8(name.to_vec()).unwrap())
+                };
+                self.packets.push(SeenPacket {
+                    names: NAMES.map(name),
+                    ssrc: packet.header.ssrc,
+                    sequence_number: packet.header.sequence_number,
+                    timestamp: packet.header.timestamp,
+                    payload: packet.payload.to_vec(),
+                });
+            }
+            Packet::Rtcp(packets) => {
+                let reports =
+                    packets.iter().filter_map(|packet| packet.as_any().downcast_ref::<SenderReport>());
+                self.reported.extend(reports.map(|report| report.ssrc));
+            }
+            _ => {}
+        }
+    }
+
+    /// The packets of a layer, without those that are sent again.
+    fn of_layer(&self, layer: usize) -> impl Iterator<Item = &SeenPacket> {
+        self.packets.iter().filter(move |packet| packet.names[1] == Some(layer.to_string()))
+    }
+
+    fn source(&self, layer: usize) -> Option<u32> {
+        self.of_layer(layer).next().map(|packet| packet.ssrc)
+    }
+}
+
+/// Shows all that comes to whoever wants to see it.
+struct Look {
+    seen: watch::Sender<Seen>,
+    read: VecDeque<TaggedPacket>,
+    written: VecDeque<TaggedPacket>,
+}
+
+impl Protocol<TaggedPacket, TaggedPacket, ()> for Look {
+    type Rout = TaggedPacket;
+    type Wout = TaggedPacket;
+    type Eout = ();
+    type Error = Error;
+    type Time = Instant;
+
+    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        self.seen.send_modify(|seen| seen.take(&packet.message.packet));
+        self.read.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_read(&mut self) -> Option<TaggedPacket> {
+        self.read.pop_front()
+    }
+
+    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
+        self.written.push_back(packet);
+        Ok(())
+    }
+
+    fn poll_write(&mut self) -> Option<TaggedPacket> {
+        self.written.pop_front()
+    }
+}
+
+impl Interceptor for Look {
+    fn bind_local_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
+    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
+    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
+}
+
+struct Handler {
+    gathered: watch::Sender<bool>,
+    track: watch::Sender<Option<Arc<dyn TrackRemote>>>,
+}
+
+#[async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        self.gathered.send_replace(state == RTCIceGatheringState::Complete);
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        self.track.send_replace(Some(track));
+    }
+}
+
+/// A far end on `webrtc`'s driver, which answers with all that it knows by itself.
+struct FarEnd {
+    _connection: Box<dyn PeerConnection>,
+    seen: watch::Receiver<Seen>,
+    track: watch::Receiver<Option<Arc<dyn TrackRemote>>>,
+}
+
+impl FarEnd {
+    async fn answering(offer: &MediaBlob) -> (Self, MediaBlob) {
+        let offer: Value = serde_json::from_str(&offer.to_string()).unwrap();
+        let (gathered, mut gathering) = watch::channel(false);
+        let (tracks, track) = watch::channel(None);
+        let (looks, seen) = watch::channel(Seen::default());
+        let mut media = MediaEngine::default();
+        media.register_default_codecs().unwrap();
+        for uri in EXTENSIONS {
+            let extension = RTCRtpHeaderExtensionCapability { uri: uri.to_owned() };
+            media.register_header_extension(extension, RtpCodecKind::Video, None).unwrap();
+        }
+        let settings = SettingEngineBuilder::new()
+            .with_answering_dtls_role(RTCDtlsRole::Client)
+            .with_include_loopback_candidate(true)
+            .build();
+        let look = Look { seen: looks, read: VecDeque::new(), written: VecDeque::new() };
+        let connection = PeerConnectionBuilder::new()
+            .with_media_engine(media)
+            .with_setting_engine(settings)
+            .with_interceptor_registry(Registry::new().with(Slot::Custom(500), look))
+            .with_handler(Arc::new(Handler { gathered, track: tracks }))
+            .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
+            .build()
+            .await
+            .unwrap();
+        let sdp = offer["description"]["sdp"].as_str().unwrap().to_owned();
+        connection.set_remote_description(RTCSessionDescription::offer(sdp).unwrap()).await.unwrap();
+        let answer = connection.create_answer(None).await.unwrap();
+        connection.set_local_description(answer).await.unwrap();
+        soon(gathering.wait_for(|done| *done)).await.unwrap();
+        let sdp = connection.local_description().await.unwrap().sdp;
+        let sockets = offer["sockets"].as_array().unwrap().iter().map(|socket| {
+            let mut answered = json!({"id": socket["id"], "modality": socket["modality"]});
+            if socket["modality"] != "data" {
+                answered["direction"] = "receiveOnly".into();
+            }
+            answered
+        });
+        let blob = json!({
+            "profile": offer["profile"],
+            "mediaSessionId": offer["mediaSessionId"],
+            "sockets": sockets.collect::<Vec<_>>(),
+            "description": {"type": "answer", "sdp": sdp},
+        });
+        let this = Self { _connection: Box::new(connection), seen, track };
+        (this, MediaBlob::parse(&blob.to_string()).unwrap())
+    }
+
+    /// Says it until `is_heard`: what is asked for just after it was sent is on its way.
+    async fn ask(&mut self, packet: impl Fn() -> Box<dyn rtcp::Packet>, is_heard: impl Future) {
+        let track = soon(self.track.wait_for(Option::is_some)).await.unwrap().clone().unwrap();
+        let asks = async {
+            loop {
+                track.write_rtcp(vec![packet()]).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::select! {
+            () = asks => unreachable!(),
+            _ = soon(is_heard) => {}
+        }
+    }
+}
+
+async fn soon<F: Future>(happens: F) -> F::Output {
+    tokio::time::timeout(LONG, happens).await.expect("it happens")
+}
+
+/// Trusts the path with all layers from the beginning.
+fn settings() -> MediaSessionSettings {
+    let most = BitRate::from_kilobits_per_second(20_000);
+    let rates = LayerRates { min: BitRate::from_kilobits_per_second(50), max: most };
+    let layers = [4, 2, 1].map(|part| SimulcastLayer::new(part, rates));
+    let video = VideoSocketSettings::default().codecs([VideoCodec::H264]).simulcast(layers);
+    let limits = BandwidthLimits {
+        start: BitRate::from_kilobits_per_second(60_000),
+        max: BitRate::from_kilobits_per_second(60_000),
+        ..BandwidthLimits::default()
+    };
+    MediaSessionSettings::default().video(video).video_bandwidth(limits)
+}
+
+async fn calling(
+    change_answer: impl Fn(String) -> String,
+) -> (MediaPlatform, MediaSession, FarEnd, MediaEvents) {
+    let platform = MediaPlatform::start(MediaPlatformSettings::default().workers(1)).unwrap();
+    let mut session = platform.create_session(&settings()).unwrap();
+    let events = session.take_events().unwrap();
+    let (far_end, answer) = FarEnd::answering(session.blob()).await;
+    let answer = MediaBlob::parse(&change_answer(answer.to_string())).unwrap();
+    session.accept_answer(&answer).unwrap();
+    session.connected().await.unwrap();
+    (platform, session, far_end, events)
+}
+
+async fn event<R>(events: &mut MediaEvents, wanted: impl Fn(&MediaEvent) -> Option<R>) -> R {
+    loop {
+        if let Some(found) = wanted(&soon(events.next()).await.unwrap()) {
+            return found;
+        }
+    }
+}
+
+/// Waits until each of these layers may be sent, whatever else is told.
+async fn rates(events: &mut MediaEvents, layers: impl IntoIterator<Item = usize>) {
+    let mut waiting: BTreeSet<usize> = layers.into_iter().collect();
+    while !waiting.is_empty() {
+        let on = event(events, |event| match event {
+            MediaEvent::VideoTargetRateChanged { layer, rate, .. } if *rate > BitRate::default() => {
+                Some(*layer)
+            }
+            _ => None,
+        });
+        waiting.remove(&on.await);
+    }
+}
+
+fn agreed(event: &MediaEvent) -> Option<LayerSet> {
+    match event {
+        MediaEvent::VideoSendStatusChanged { socket, layers, .. } if *socket == SocketId(1) => Some(*layers),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_far_end_that_takes_three_sizes_tells_them_apart_and_asks_each_for_what_it_lacks() {
+    let (platform, mut session, mut far_end, mut events) = calling(|answer| answer).await;
+    let (_, mut shows) = session.take_video_sockets().remove(0).split();
+    let all: LayerSet = (0..3).collect();
+    assert_eq!(event(&mut events, agreed).await, all);
+    assert_eq!(shows.layers(), all);
+    rates(&mut events, 0..3).await;
+    assert!((0..3).all(|layer| shows.layer_is_on(layer)));
+    assert_eq!(
+        shows.try_send_layer(3, &[1], platform.now()),
+        Err(VideoSendError::NoLayer { layer: 3, layers: 3 })
+    );
+
+    let frames = clip(VideoCodec::H264);
+    for frame in &frames[..3] {
+        let captured = platform.now();
+        for layer in 0..3 {
+            shows.send_layer(layer, frame, captured).await.unwrap();
+        }
+    }
+    let times =
+        |seen: &Seen, layer| seen.of_layer(layer).map(|packet| packet.timestamp).collect::<BTreeSet<_>>();
+    let has_all = |seen: &Seen| {
+        let has = |layer| times(seen, layer).len() == 3;
+        let reports = |layer| seen.source(layer).is_some_and(|source| seen.reported.contains(&source));
+        (0..3).all(|layer| has(layer) && reports(layer))
+    };
+    let seen = soon(far_end.seen.wait_for(has_all)).await.unwrap().clone();
+    let sources: BTreeMap<u32, usize> = (0..3).map(|layer| (seen.source(layer).unwrap(), layer)).collect();
+    assert_eq!(sources.len(), 3, "each layer has a source of its own");
+    for packet in &seen.packets {
+        let layer = packet.names[1].as_ref().or(packet.names[2].as_ref());
+        assert!(layer.is_some() && packet.names[0].as_deref() == Some("1"), "{:?}", packet.names);
+    }
+    assert_eq!([1, 2].map(|layer| times(&seen, layer)), [times(&seen, 0), times(&seen, 0)], "one clock");
+
+    let source = seen.source(1).unwrap();
+    let picture_loss = || -> Box<dyn rtcp::Packet> {
+        Box::new(PictureLossIndication { sender_ssrc: 1, media_ssrc: source })
+    };
+    let needed = event(&mut events, |event| match event {
+        MediaEvent::KeyFrameNeeded { layer, .. } => {
+            assert_eq!(*layer, 1, "the others were not asked");
+            Some(())
+        }
+        _ => None,
+    });
+    far_end.ask(picture_loss, needed).await;
+    assert_eq!([0, 1, 2].map(|layer| shows.take_layer_key_frame_needed(layer)), [false, true, false]);
+
+    // Of what was sent long ago nothing is kept: so it lacks the latest, whatever that is.
+    let clock = platform.clone();
+    let showing = tokio::spawn(async move {
+        for frame in frames[25..].iter().cycle() {
+            shows.send_layer(2, frame, clock.now()).await.unwrap();
+            tokio::time::sleep(Duration::from_millis(40)).await;
+        }
+    });
+    let (mut looks, latest) = (far_end.seen.clone(), far_end.seen.clone());
+    let nack = || -> Box<dyn rtcp::Packet> {
+        let seen = latest.borrow();
+        let lost = seen.of_layer(2).last().unwrap();
+        let nacks = vec![NackPair { packet_id: lost.sequence_number, lost_packets: 0 }];
+        Box::new(TransportLayerNack { sender_ssrc: 1, media_ssrc: lost.ssrc, nacks })
+    };
+    let repaired = |seen: &Seen, again: &SeenPacket| {
+        let (number, payload) = again.payload.split_at_checked(2)?;
+        let is_it =
+            |lost: &&SeenPacket| lost.sequence_number.to_be_bytes() == number && lost.payload == payload;
+        let layer = again.names[2].as_ref()?.parse().unwrap();
+        seen.of_layer(layer).find(is_it).map(|lost| (layer, lost.timestamp == again.timestamp))
+    };
+    let has_again = |seen: &Seen| seen.packets.iter().any(|again| repaired(seen, again).is_some());
+    far_end.ask(nack, looks.wait_for(has_again)).await;
+    showing.abort();
+    let seen = far_end.seen.borrow().clone();
+    for again in seen.packets.iter().filter(|packet| packet.names[2].is_some()) {
+        assert_eq!(repaired(&seen, again), Some((2, true)));
+        assert!(!sources.contains_key(&again.ssrc), "a stream of its own");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_far_end_that_takes_some_sizes_or_none_is_sent_those_or_the_largest() {
+    let some = |answer: String| answer.replace("a=simulcast:recv 0;1;2", "a=simulcast:recv 0;~1;2");
+    let none = |answer: String| answer.replace("a=simulcast:recv 0;1;2\\r\\n", "");
+    let changes: [(fn(String) -> String, &[usize]); 2] = [(some, &[0, 2]), (none, &[2])];
+    for (change, expected) in changes {
+        let (platform, mut session, mut far_end, mut events) = calling(|answer| {
+            let changed = change(answer.clone());
+            assert_ne!(changed, answer);
+            changed
+        })
+        .await;
+        let (_, mut shows) = session.take_video_sockets().remove(0).split();
+        let layers: LayerSet = expected.iter().copied().collect();
+        assert_eq!(event(&mut events, agreed).await, layers);
+        rates(&mut events, layers.iter()).await;
+        assert_eq!(
+            [0, 1, 2].map(|layer| shows.layer_is_on(layer)),
+            [0, 1, 2].map(|layer| layers.contains(layer))
+        );
+        let key = &clip(VideoCodec::H264)[0];
+        for layer in [1, 0, 2] {
+            shows.send_layer(layer, key, platform.now()).await.unwrap();
+        }
+        // The last is of the largest, which always is sent.
+        let last =
+            soon(far_end.seen.wait_for(|seen| !seen.packets.is_empty())).await.unwrap().packets[0].clone();
+        if layers.len() == 1 {
+            assert_eq!(last.names, [None, None, None], "there is nothing to tell apart");
+        } else {
+            let is_named = |seen: &Seen| layers.iter().all(|layer| seen.of_layer(layer).next().is_some());
+            soon(far_end.seen.wait_for(is_named)).await.unwrap();
+            assert!(far_end.seen.borrow().of_layer(1).next().is_none(), "what is paused is not sent");
+        }
+        let withheld = session.stats().counters.video_frames_withheld;
+        assert_eq!(withheld, 3 - layers.len() as u64);
+        // Who does not name a layer sends the largest.
+        shows.send(key, platform.now()).await.unwrap();
+    }
+}
