@@ -2,6 +2,7 @@
 //!
 //! ```sh
 //! cargo run --features offhook/video-codecs --example inject_video                       # the pattern
+//! cargo run --features offhook/video-codecs --example inject_video -- --simulcast        # in three sizes at once
 //! cargo run --example inject_video -- --film my-film.mp4                                  # a film, as it is encoded
 //! ```
 //!
@@ -18,6 +19,7 @@ use std::time::Duration;
 use clap::Parser;
 use offhook::emulator::FarEndScript;
 use offhook::media::VideoSocketSettings;
+use offhook::media::video::simulcast::SimulcastLayer;
 use offhook::prelude::*;
 
 /// Show a film, or a test pattern.
@@ -29,6 +31,9 @@ struct Arguments {
     /// How long to show the pattern
     #[arg(long, default_value_t = 4.0)]
     seconds: f64,
+    /// Offer the pattern in three sizes at once, of which the other end takes what it likes
+    #[arg(long, conflicts_with = "film")]
+    simulcast: bool,
     #[command(flatten)]
     place: support::Place,
 }
@@ -41,7 +46,11 @@ async fn main() -> support::Outcome {
     let (bot, emulator) = arguments.place.open(FarEndScript::new()).await?;
 
     // A film is shown in the codec that it has, or not at all.
-    let settings = MediaSessionSettings::default().video(VideoSocketSettings::default().codecs([codec]));
+    let mut video = VideoSocketSettings::default().codecs([codec]);
+    if arguments.simulcast {
+        video = video.simulcast([SimulcastLayer::QUARTER, SimulcastLayer::HALF, SimulcastLayer::FULL]);
+    }
+    let settings = MediaSessionSettings::default().video(video);
     let mut call = bot.call(NewCall::to_user(arguments.place.user.as_str()), &settings).await?;
     call.established().await?;
     let (_, camera) = call.take_video_sockets().remove(0).split();

@@ -3,14 +3,17 @@
 //! ```text
 //! socket, encoded frames ─► codec thread: decode, scale ─► exchange ─► RawVideoReceiver, the application
 //! socket, encoded frames ◄─ codec thread: scale, encode ◄─ exchange ◄─ RawVideoSender, the application
+//!         of each layer                  for each layer
 //! ```
 //!
 //! One thread a stream, which the system schedules behind media threads: a picture may come late where a core is short, a packet
 //! may not. A pool was not compared yet.
 
 mod exchange;
+mod layer;
 mod receiver;
 mod sender;
+mod shrinking;
 mod sockets;
 mod thread;
 

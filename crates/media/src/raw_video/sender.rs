@@ -6,23 +6,51 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::exchange::{PictureReader, PictureWriter, WhenFull, Written, exchange};
+use super::layer::Layer;
 use super::receiver::RawVideoError;
 use super::{GLANCE, thread};
 use crate::clock::SystemClock;
 use crate::session::audio_socket::SocketClosed;
 use crate::time::{MediaClock, MediaInstant};
+use crate::video::simulcast::SimulcastLayer;
 use crate::video::{
-    BitRate, EncodedVideoFrame, PictureSizeError, PixelFormat, VideoCodec, VideoEncoder,
-    VideoEncoderSettings, VideoFrame, VideoSize,
+    BitRate, EncodedVideoFrame, PictureSizeError, PixelFormat, VideoCodec, VideoEncoderSettings, VideoFrame,
+    VideoSize,
 };
 
 /// Pictures that wait for the encoder at most.
 const QUEUE: usize = 2;
 
 /// Where encoded frames go: the sending half of a video socket, or whatever else takes them.
+///
+/// One that takes its picture in several sizes at once says so by [`simulcast`](Self::simulcast), and is then asked and given by
+/// layer; one that takes one picture needs no more than [`state`](Self::state) and [`send_frame`](Self::send_frame).
 pub trait EncodedVideoSink: Send + 'static {
     /// What is wanted of the next frame.
     fn state(&mut self) -> SinkState;
+
+    /// The sizes that each picture is encoded in, small ones first; nothing for one picture. Asked once.
+    fn simulcast(&self) -> Vec<SimulcastLayer> {
+        Vec::new()
+    }
+
+    /// [`state`](Self::state) of one layer, 0 the smallest. One without a codec is off, and not encoded.
+    fn layer_state(&mut self, _layer: usize) -> SinkState {
+        self.state()
+    }
+
+    /// [`send_frame`](Self::send_frame) of one layer. Those of one picture have the same `capture_time`.
+    ///
+    /// # Errors
+    /// As there.
+    fn send_layer(
+        &mut self,
+        _layer: usize,
+        frame: &EncodedVideoFrame,
+        capture_time: MediaInstant,
+    ) -> Result<bool, SocketClosed> {
+        self.send_frame(frame, capture_time)
+    }
 
     /// Sends a frame that was captured at `capture_time`; `false` where it was lost, and the next has to be a key frame.
     ///
@@ -70,13 +98,13 @@ pub enum PictureSendError {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RawVideoSendStats {
-    /// Pictures that were encoded.
+    /// Pictures that were encoded: with simulcast, each as often as in layers that are on.
     pub frames_encoded: u64,
     /// Of these, key frames.
     pub key_frames_encoded: u64,
-    /// Pictures that the encoder left out to keep to its bit rate, or because nobody would see them.
+    /// Pictures that the encoder left out to keep to its bit rate, or because nobody would see them; by layers, too.
     pub frames_skipped: u64,
-    /// Pictures that the encoder refused.
+    /// Pictures that the encoder refused; by layers, too.
     pub frames_refused: u64,
     /// Pictures that were never encoded, because newer ones came.
     pub frames_dropped: u64,
@@ -84,7 +112,8 @@ pub struct RawVideoSendStats {
     pub total_encode_time: Duration,
 }
 
-/// Sends raw pictures by a socket: each in the size and at the bit rate that the far end and the network take.
+/// Sends raw pictures by a socket: each in the size and at the bit rate that the far end and the network take, and in several sizes at
+/// once by one with [`simulcast`](crate::VideoSocketSettings::simulcast): each layer that is on, at its rate, with its key frames.
 pub struct RawVideoSender {
     writer: PictureWriter<VideoFrame>,
     counters: Arc<Counters>,
@@ -102,7 +131,7 @@ struct Counters {
 impl RawVideoSender {
     /// Encodes for `sink` on a thread of its own, until that or this ends: at first as the settings say, and in another codec where
     /// the sink asks for that. Of pictures that come faster than they are encoded,
-    /// the oldest are left out, or [`send`](Self::send) waits, as `when_full` says.
+    /// the oldest are left out, or [`send`](Self::send) waits, as `when_full` says. All layers of one sink are encoded on one thread.
     ///
     /// # Errors
     /// When the codec is not built in or refuses, or there is no thread to be had.
@@ -111,16 +140,14 @@ impl RawVideoSender {
         settings: &VideoEncoderSettings,
         when_full: WhenFull,
     ) -> Result<Self, RawVideoError> {
-        let encoder = VideoEncoder::new(settings)?;
+        let layers = Layer::all(&sink.simulcast(), settings)?;
         let (writer, reader) = exchange(QUEUE, when_full, || VideoFrame::empty(PixelFormat::Nv12));
         let counters = Arc::new(Counters::default());
         let work = Work {
             sink,
-            encoder,
+            layers,
             reader,
             frame: EncodedVideoFrame::empty(),
-            settings: *settings,
-            asked: SinkState { codec: Some(settings.codec), key_frame: false, bit_rate: None, size: None },
             counters: Arc::clone(&counters),
             clock: SystemClock::start(),
         };
@@ -192,12 +219,10 @@ impl RawVideoSender {
 /// What the codec thread owns.
 struct Work<S> {
     sink: S,
-    encoder: VideoEncoder,
-    settings: VideoEncoderSettings,
+    /// Small ones first.
+    layers: Vec<Layer>,
     reader: PictureReader<VideoFrame>,
     frame: EncodedVideoFrame,
-    /// What the encoder was told last.
-    asked: SinkState,
     counters: Arc<Counters>,
     clock: SystemClock,
 }
@@ -214,62 +239,36 @@ impl<S: EncodedVideoSink> Work<S> {
             Some(false) => return None,
             None => return Some(()),
         }
-        let state = self.sink.state();
-        let Counters { encoded, key_frames, skipped, refused, nanos } = &*self.counters;
-        if let Some(codec) = state.codec.filter(|codec| *codec != self.settings.codec) {
-            // What the far end cannot decode is of no use to it: without this codec, the thread ends.
-            self.settings.codec = codec;
-            self.encoder = VideoEncoder::new(&self.settings).ok()?;
-            (self.asked.bit_rate, self.asked.size) = (None, None);
-        }
-        self.encoder.follow(&mut self.asked, state);
-        let picture = self.reader.read()?;
-        if state.codec.is_none() {
-            skipped.fetch_add(1, Relaxed);
-            return Some(());
-        }
-        let began = self.clock.now();
-        let result = self.encoder.encode(picture, &mut self.frame);
-        let took = self.clock.now().since(began).as_nanos();
-        nanos.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Relaxed);
-        match result {
-            Ok(true) => {
-                encoded.fetch_add(1, Relaxed);
-                key_frames.fetch_add(u64::from(self.frame.is_key()), Relaxed);
-                if !self.sink.send_frame(&self.frame, picture.capture_time()).ok()? {
-                    self.encoder.request_key_frame();
-                }
-            }
-            Ok(false) => {
+        let Self { sink, layers, reader, frame, counters, clock } = self;
+        let Counters { encoded, key_frames, skipped, refused, nanos } = &**counters;
+        let picture = reader.read()?;
+        for layer in layers {
+            // What the far end cannot decode is of no use to it: without its codec, the thread ends.
+            if !layer.follow(sink, picture).ok()? {
                 skipped.fetch_add(1, Relaxed);
+                continue;
             }
-            Err(error) => {
-                refused.fetch_add(1, Relaxed);
-                tracing::debug!(%error, "a picture was not encoded");
+            let began = clock.now();
+            let result = layer.encoder.encode(picture, frame);
+            let took = clock.now().since(began).as_nanos();
+            nanos.fetch_add(u64::try_from(took).unwrap_or(u64::MAX), Relaxed);
+            match result {
+                Ok(true) => {
+                    encoded.fetch_add(1, Relaxed);
+                    key_frames.fetch_add(u64::from(frame.is_key()), Relaxed);
+                    if !layer.send(sink, frame, picture.capture_time()).ok()? {
+                        layer.encoder.request_key_frame();
+                    }
+                }
+                Ok(false) => {
+                    skipped.fetch_add(1, Relaxed);
+                }
+                Err(error) => {
+                    refused.fetch_add(1, Relaxed);
+                    tracing::debug!(%error, "a picture was not encoded");
+                }
             }
         }
         Some(())
-    }
-}
-
-impl VideoEncoder {
-    /// Does what the sink asks for, where that is not what was `asked` before.
-    fn follow(&mut self, asked: &mut SinkState, state: SinkState) {
-        // Who sees the stream anew has none of its frames.
-        if state.key_frame || (state.codec.is_some() && asked.codec.is_none()) {
-            self.request_key_frame();
-        }
-        if let Some(rate) = state.bit_rate.filter(|_| state.bit_rate != asked.bit_rate) {
-            // What the library does not take leaves it at the rate before.
-            if let Err(error) = self.set_bit_rate(rate) {
-                tracing::debug!(%error, "the encoder keeps its bit rate");
-            }
-        }
-        if state.size != asked.size
-            && let Err(error) = self.set_most(state.size.map(VideoSize::evened))
-        {
-            tracing::debug!(%error, "the encoder keeps its size");
-        }
-        *asked = state;
     }
 }

@@ -9,6 +9,7 @@ use super::*;
 use crate::session::audio_socket::SocketClosed;
 use crate::time::MediaInstant;
 use crate::video::pattern::{draw_pattern, read_clock};
+use crate::video::simulcast::SimulcastLayer;
 use crate::video::{
     BitRate, EncodedVideoFrame, PixelFormat, VideoCodec, VideoEncoderSettings, VideoFrame, VideoSize,
 };
@@ -225,4 +226,94 @@ fn a_far_end_that_knows_another_codec_gets_that() {
     sender.try_send(&picture(0)).unwrap();
     let frame = frames.recv_timeout(LONG).unwrap();
     assert_eq!((frame.codec(), frame.is_key()), (VideoCodec::Vp8, true));
+}
+
+/// A sink of several sizes: what each asks for, and what came of each.
+struct Layered(Sender<(usize, EncodedVideoFrame)>, [Wishes; 3]);
+
+impl EncodedVideoSink for Layered {
+    fn state(&mut self) -> SinkState {
+        unreachable!("it is asked by layer")
+    }
+
+    fn send_frame(&mut self, _: &EncodedVideoFrame, _: MediaInstant) -> Result<bool, SocketClosed> {
+        unreachable!("it is given by layer")
+    }
+
+    fn simulcast(&self) -> Vec<SimulcastLayer> {
+        vec![SimulcastLayer::QUARTER, SimulcastLayer::HALF, SimulcastLayer::FULL]
+    }
+
+    fn layer_state(&mut self, layer: usize) -> SinkState {
+        let mut state = self.1[layer].0.lock().unwrap();
+        let asked = *state;
+        state.key_frame = false;
+        asked
+    }
+
+    fn send_layer(
+        &mut self,
+        layer: usize,
+        frame: &EncodedVideoFrame,
+        capture_time: MediaInstant,
+    ) -> Result<bool, SocketClosed> {
+        let mut frame = frame.clone();
+        frame.last_arrival = capture_time;
+        self.0.send((layer, frame)).map(|()| true).map_err(|_| SocketClosed)
+    }
+}
+
+#[test]
+fn a_picture_is_encoded_in_each_size_that_is_on_with_key_frames_for_each() {
+    let quarter = VideoSize { width: 80, height: 44 };
+    let half = VideoSize { width: 160, height: 90 };
+    for codec in [VideoCodec::Vp8, VideoCodec::H264] {
+        let ((to, frames), wishes) = (channel(), [(); 3].map(|()| Wishes::new()));
+        wishes.iter().for_each(|wishes| wishes.ask(|state| state.codec = Some(codec)));
+        // In another codec than it is started with, which each layer follows.
+        let begins = VideoEncoderSettings::new(VideoCodec::Vp8);
+        let mut sender = RawVideoSender::start(Layered(to, wishes.clone()), &begins, WhenFull::Wait).unwrap();
+        let next = |sender: &mut RawVideoSender, number: u32, layers: usize| {
+            sender.try_send(&picture(number)).unwrap();
+            let frames: Vec<_> = (0..layers).map(|_| frames.recv_timeout(LONG).unwrap()).collect();
+            assert!(frames.iter().all(|(_, frame)| frame.last_arrival == picture(number).capture_time()));
+            assert!(frames.iter().all(|(_, frame)| frame.codec() == codec));
+            frames
+        };
+        let is_key = |frames: Vec<(usize, EncodedVideoFrame)>| {
+            frames.into_iter().map(|(layer, frame)| (layer, frame.is_key())).collect::<Vec<_>>()
+        };
+        let sizes = next(&mut sender, 0, 3);
+        let sizes: Vec<_> =
+            sizes.iter().map(|(layer, frame)| (*layer, frame.is_key(), frame.size().unwrap())).collect();
+        assert_eq!(sizes, [(0, true, quarter), (1, true, half), (2, true, SIZE)]);
+        wishes[1].ask(|state| state.key_frame = true);
+        assert_eq!(is_key(next(&mut sender, 1, 3)), [(0, false), (1, true), (2, false)]);
+        wishes[2].ask(|state| state.codec = None);
+        assert_eq!(is_key(next(&mut sender, 2, 2)), [(0, false), (1, false)]);
+        while sender.stats().frames_skipped == 0 {
+            std::thread::yield_now();
+        }
+        wishes[2].ask(|state| state.codec = Some(codec));
+        let came_on = is_key(next(&mut sender, 3, 3));
+        assert_eq!(came_on, [(0, false), (1, false), (2, true)], "who comes on begins anew");
+        wishes[2].ask(|state| state.bit_rate = Some(BitRate::from_kilobits_per_second(300)));
+        assert_eq!(is_key(next(&mut sender, 4, 3)), [(0, false), (1, false), (2, false)]);
+        let stats = sender.stats();
+        assert_eq!((stats.frames_encoded, stats.key_frames_encoded, stats.frames_skipped), (14, 5, 1));
+    }
+}
+
+#[test]
+fn a_picture_is_made_smaller_where_the_network_takes_few_bits_and_what_has_to_be_read_is_not() {
+    let half = VideoSize { width: 160, height: 90 };
+    let low = BitRate::from_kilobits_per_second(20);
+    for (shrinks, expected) in [(true, half), (false, SIZE)] {
+        let ((to, frames), wishes) = (channel(), Wishes::new());
+        wishes.ask(|state| (state.codec, state.bit_rate) = (Some(VideoCodec::Vp8), Some(low)));
+        let settings = VideoEncoderSettings::new(VideoCodec::Vp8).shrinks(shrinks);
+        let mut sender = RawVideoSender::start(Out(to, wishes), &settings, WhenFull::Wait).unwrap();
+        sender.try_send(&picture(0)).unwrap();
+        assert_eq!(frames.recv_timeout(LONG).unwrap().size(), Some(expected));
+    }
 }

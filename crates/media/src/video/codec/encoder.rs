@@ -13,6 +13,7 @@ pub struct VideoEncoderSettings {
     pub(crate) size: Option<VideoSize>,
     pub(crate) bit_rate: BitRate,
     pub(crate) frames_per_second: u32,
+    pub(crate) shrinks: bool,
 }
 
 impl VideoEncoderSettings {
@@ -20,7 +21,7 @@ impl VideoEncoderSettings {
     #[must_use]
     pub const fn new(codec: VideoCodec) -> Self {
         let bit_rate = BitRate::from_kilobits_per_second(1000);
-        Self { codec, size: None, bit_rate, frames_per_second: 30 }
+        Self { codec, size: None, bit_rate, frames_per_second: 30, shrinks: true }
     }
 
     /// The size that pictures are encoded at, whatever they come in. Default: their own. Costs the scaling where it differs.
@@ -41,6 +42,15 @@ impl VideoEncoderSettings {
     #[must_use]
     pub const fn frames_per_second(mut self, frames: u32) -> Self {
         self.frames_per_second = if frames == 0 { 1 } else { frames };
+        self
+    }
+
+    /// Whether a [`RawVideoSender`](crate::raw_video::RawVideoSender) makes its picture smaller, to half or a quarter of each side,
+    /// while the network takes too few bits for all of it: less than 550 kb/s for 1280 by 720, 30 times a second. Default `true`;
+    /// `false` for what has to be read, such as a screen. With simulcast the layers do that.
+    #[must_use]
+    pub const fn shrinks(mut self, shrinks: bool) -> Self {
+        self.shrinks = shrinks;
         self
     }
 }
