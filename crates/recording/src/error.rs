@@ -52,6 +52,12 @@ pub enum RecordingError {
     /// The recorder is over already.
     #[error("the recording is over")]
     Stopped,
+    /// The codec refused to work.
+    #[error("libopus: {problem}")]
+    Codec {
+        /// What it said.
+        problem: String,
+    },
     /// The directory holds no recording that can be read.
     #[error("{path}: {problem}")]
     NotARecording {
@@ -69,7 +75,7 @@ impl RecordingError {
             Self::WrongFormat { .. } | Self::NotTapped | Self::Stopped | Self::NotARecording { .. } => {
                 Fault::Caller
             }
-            Self::Disk { .. } | Self::Full { .. } => Fault::Environment,
+            Self::Disk { .. } | Self::Full { .. } | Self::Codec { .. } => Fault::Environment,
         }
     }
 }

@@ -1,6 +1,18 @@
-//! Reads the pictures of a recording, strictly: Matroska and WebM as this crate writes them (RFC 9559). Pure.
+//! Reads the pictures of a recording one after the other, strictly: Matroska and WebM as this crate writes them (RFC 9559). What is
+//! held is one picture, however long the film is.
 
+use std::io::{Read, Seek};
+
+use super::Unread;
+use super::element::{Head, Input, child, number};
 use crate::format::matroska::{Coding, TICK, id};
+
+/// A picture is not longer than this, nor is what is in front of all pictures: 32 MiB.
+const MOST: u64 = 32 << 20;
+
+/// An entry of the index (RFC 9559 section 5.1.5.1), which is not longer than this.
+const CUE: u32 = 0xbb;
+const MOST_OF_CUE: u64 = 256;
 
 /// What is wrong with a file of pictures.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +28,7 @@ pub enum FilmError {
     #[error("the element at byte {at} is wrong: {problem}")]
     Element {
         /// Where.
-        at: usize,
+        at: u64,
         /// What is wrong.
         problem: &'static str,
     },
@@ -24,7 +36,7 @@ pub enum FilmError {
     #[error("the picture at byte {at} is not later than the one before it")]
     Time {
         /// Where.
-        at: usize,
+        at: u64,
     },
     /// The first picture needs another one.
     #[error("it does not begin with a key frame")]
@@ -39,186 +51,243 @@ pub enum FilmError {
 
 /// A picture in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Frame<'a> {
+pub(crate) struct Frame {
     /// In milliseconds, from the beginning of the recording.
     pub(crate) at: u64,
     pub(crate) is_key: bool,
-    pub(crate) data: &'a [u8],
 }
 
-/// What a file holds.
-#[derive(Debug, PartialEq)]
-pub(crate) struct FilmFile<'a> {
+/// A file of pictures that is being read.
+pub(crate) struct FilmReader<R> {
+    input: Input<R>,
     pub(crate) coding: Coding,
     pub(crate) title: String,
-    pub(crate) frames: Vec<Frame<'a>>,
+    /// Where the content of the segment begins.
+    start: u64,
     /// Where it ends, in milliseconds, if it says so: then it is whole.
-    pub(crate) end: Option<u64>,
+    end: Option<u64>,
+    says_that_it_is_whole: bool,
+    /// The cluster that is being read: where it ends, and its time.
+    cluster: Option<(u64, u64)>,
+    newest: Option<u64>,
+    has_index: bool,
     /// Bytes of whole clusters; what follows is one that a kill cut off.
-    pub(crate) len: usize,
+    whole: u64,
 }
 
-/// An element, and where its content begins.
-struct Element<'a> {
-    id: u32,
-    at: usize,
-    content: &'a [u8],
-    /// Where the next one begins.
-    next: usize,
+type Result<T> = std::result::Result<T, Unread<FilmError>>;
+
+fn head(problem: &'static str) -> Unread<FilmError> {
+    FilmError::Head { problem }.into()
 }
 
-/// Reads a file. A last cluster that is cut off is left out; everything else must be right.
-pub(crate) fn read(bytes: &[u8]) -> Result<FilmFile<'_>, FilmError> {
-    let wrong = |problem| FilmError::Head { problem };
-    let ebml = element_at(bytes, 0).filter(|ebml| ebml.id == id::EBML).ok_or(wrong("it is no EBML"))?;
-    let doc_type = child(&ebml, id::DOC_TYPE).ok_or(wrong("it has no kind"))?;
-    if ![&b"webm"[..], b"matroska"].contains(&doc_type) {
-        return Err(wrong("it is neither Matroska nor WebM"));
-    }
-    let (segment_id, at) = id_at(bytes, ebml.next).ok_or(wrong("it has no segment"))?;
-    let (size, start) = size_at(bytes, at).ok_or(wrong("it has no segment"))?;
-    if segment_id != id::SEGMENT {
-        return Err(wrong("it has no segment"));
-    }
-    if size.is_some_and(|size| bytes.len() as u64 - start as u64 != size) {
-        return Err(wrong("its segment does not end where it ends"));
-    }
-    let (mut coding, mut title, mut duration) = (None, String::new(), None);
-    let (mut frames, mut clusters, mut cues) = (Vec::new(), Vec::new(), Vec::new());
-    let mut at = start;
-    while at < bytes.len() {
-        let Some(element) = element_at(bytes, at) else { break };
-        let misplaced = || FilmError::Element { at: element.at, problem: "it has no place there" };
-        match element.id {
-            id::SEEK_HEAD | id::VOID if coding.is_none() => {}
-            id::INFO if coding.is_none() => {
-                if child(&element, id::TIMESTAMP_SCALE).map(number) != Some(TICK) {
-                    return Err(wrong("its times are no milliseconds"));
+fn wrong(at: u64, problem: &'static str) -> Unread<FilmError> {
+    FilmError::Element { at, problem }.into()
+}
+
+impl<R: Read + Seek> FilmReader<R> {
+    /// Reads what is in front of all pictures.
+    pub(crate) fn open(input: R) -> Result<Self> {
+        let mut input = Input::new(input)?;
+        let ebml = input.head()?.filter(|ebml| ebml.id == id::EBML).ok_or(head("it is no EBML"))?;
+        let content = content_of(&mut input, &ebml)?;
+        let doc_type = child(&content, id::DOC_TYPE).ok_or(head("it has no kind"))?;
+        if ![&b"webm"[..], b"matroska"].contains(&doc_type) {
+            return Err(head("it is neither Matroska nor WebM"));
+        }
+        let size = input.enter(id::SEGMENT)?.ok_or(head("it has no segment"))?;
+        let start = input.at();
+        if size.is_some_and(|size| input.len() - start != size) {
+            return Err(head("its segment does not end where it ends"));
+        }
+        let (mut title, mut duration) = (String::new(), None);
+        let coding = loop {
+            let element = input.head()?.ok_or(head("it has no track"))?;
+            match element.id {
+                id::SEEK_HEAD | id::VOID => input.seek(element.next)?,
+                id::INFO => {
+                    let info = content_of(&mut input, &element)?;
+                    if child(&info, id::TIMESTAMP_SCALE).map(number) != Some(TICK) {
+                        return Err(head("its times are no milliseconds"));
+                    }
+                    title = String::from_utf8_lossy(child(&info, id::TITLE).unwrap_or_default()).into_owned();
+                    duration = child(&info, id::DURATION).and_then(|bytes| bytes.try_into().ok());
                 }
-                title = String::from_utf8_lossy(child(&element, id::TITLE).unwrap_or_default()).into_owned();
-                duration = child(&element, id::DURATION).and_then(|bytes| bytes.try_into().ok());
+                id::TRACKS => break coding_of(&content_of(&mut input, &element)?)?,
+                _ => return Err(wrong(element.at, "it has no place there")),
             }
-            id::TRACKS if coding.is_none() => coding = Some(coding_of(&element)?),
-            id::CLUSTER if coding.is_some() && cues.is_empty() => {
-                clusters.push(((element.at - start) as u64, read_cluster(&element, &mut frames)?));
+        };
+        // One that was closed says how long it is.
+        let end = size.and(duration).map(|bytes: [u8; 8]| f64::from_be_bytes(bytes) as u64);
+        let whole = input.at();
+        Ok(Self {
+            input,
+            coding,
+            title,
+            start,
+            end,
+            says_that_it_is_whole: size.is_some(),
+            cluster: None,
+            newest: None,
+            has_index: false,
+            whole,
+        })
+    }
+
+    /// Where it ends, in milliseconds, if it says so: then it is whole.
+    pub(crate) fn end(&self) -> Option<u64> {
+        self.end
+    }
+
+    /// Bytes that were read and are whole.
+    #[cfg(test)]
+    pub(crate) fn whole(&self) -> u64 {
+        self.whole
+    }
+
+    /// The next picture, which is put into `data`. A last cluster that is cut off is left out; everything else must be right.
+    pub(crate) fn next(&mut self, data: &mut Vec<u8>) -> Result<Option<Frame>> {
+        self.next_into(Some(data))
+    }
+
+    /// The next picture, whose bytes are of no interest.
+    pub(crate) fn skip(&mut self) -> Result<Option<Frame>> {
+        self.next_into(None)
+    }
+
+    fn next_into(&mut self, data: Option<&mut Vec<u8>>) -> Result<Option<Frame>> {
+        loop {
+            match self.cluster {
+                Some((end, since)) if self.input.at() < end => return self.block(end, since, data).map(Some),
+                Some((end, _)) => (self.cluster, self.whole) = (None, end),
+                None => {
+                    if !self.next_cluster()? {
+                        return Ok(None);
+                    }
+                }
             }
-            id::CUES if coding.is_some() && cues.is_empty() => cues.extend(children(&element)),
-            _ => return Err(misplaced()),
-        }
-        at = element.next;
-    }
-    for cue in cues {
-        let positions = child_element(&cue, 0xb7);
-        let place = positions.as_ref().and_then(|positions| child(positions, 0xf1)).map(number);
-        let led = (place.unwrap_or(0), child(&cue, 0xb3).map_or(0, number));
-        if !clusters.contains(&led) {
-            return Err(FilmError::Index { at: led.0 });
         }
     }
-    if frames.first().is_some_and(|first: &Frame<'_>| !first.is_key) {
-        return Err(FilmError::NoKeyFrame);
+
+    /// Goes to the next cluster; `false` when there is none.
+    fn next_cluster(&mut self) -> Result<bool> {
+        while let Some(element) = self.input.head()? {
+            match element.id {
+                id::CLUSTER if !self.has_index => {
+                    self.cluster = Some((element.next, self.time_of(&element)?));
+                    return Ok(true);
+                }
+                id::CUES if !self.has_index => {
+                    self.has_index = true;
+                    self.check_index(&element)?;
+                    self.whole = element.next;
+                }
+                _ => return Err(wrong(element.at, "it has no place there")),
+            }
+        }
+        if self.says_that_it_is_whole && (self.end.is_none() || self.input.at() != self.input.len()) {
+            return Err(head("it says that it is whole, and is not"));
+        }
+        Ok(false)
     }
-    // One that was closed says how long it is.
-    let end = size.and(duration).map(|bytes: [u8; 8]| f64::from_be_bytes(bytes) as u64);
-    if size.is_some() && (end.is_none() || at != bytes.len()) {
-        return Err(wrong("it says that it is whole, and is not"));
+
+    /// When a cluster begins, which its first element says.
+    fn time_of(&mut self, cluster: &Head) -> Result<u64> {
+        if cluster.next == self.input.at() {
+            return Err(wrong(cluster.at, "it has no time"));
+        }
+        let time = self.input.head_within(cluster.next)?;
+        let time = time.ok_or(wrong(self.input.at(), "it does not end where its cluster does"))?;
+        if time.id != id::TIMESTAMP || time.next - self.input.at() > 8 {
+            return Err(wrong(time.at, "it has no place in a cluster"));
+        }
+        Ok(number(&self.input.content(&time)?))
     }
-    let coding = coding.ok_or(wrong("it has no track"))?;
-    Ok(FilmFile { coding, title, frames, end, len: at })
+
+    fn block(&mut self, end: u64, since: u64, data: Option<&mut Vec<u8>>) -> Result<Frame> {
+        let block = self.input.head_within(end)?;
+        let block = block.ok_or(wrong(self.input.at(), "it does not end where its cluster does"))?;
+        if block.id != id::SIMPLE_BLOCK {
+            return Err(wrong(block.at, "it has no place in a cluster"));
+        }
+        let mut head = [0; 4];
+        let len = block.next - self.input.at();
+        if len < head.len() as u64 || len > MOST {
+            return Err(wrong(block.at, "it is no block of the track"));
+        }
+        self.input.read(&mut head)?;
+        let [0x81, high, low, flags] = head else {
+            return Err(wrong(block.at, "it is no block of the track"));
+        };
+        let at = since.checked_add_signed(i16::from_be_bytes([high, low]).into());
+        let at = at.ok_or(wrong(block.at, "its time is before the beginning"))?;
+        let is_key = flags & 0x80 != 0;
+        if self.newest.is_some_and(|newest| newest >= at) {
+            return Err(FilmError::Time { at: block.at }.into());
+        }
+        if self.newest.is_none() && !is_key {
+            return Err(FilmError::NoKeyFrame.into());
+        }
+        self.newest = Some(at);
+        if let Some(data) = data {
+            data.resize((block.next - self.input.at()) as usize, 0);
+            self.input.read(data)?;
+        }
+        self.input.seek(block.next)?;
+        Ok(Frame { at, is_key })
+    }
+
+    /// Checks that each entry leads to a cluster of its time.
+    fn check_index(&mut self, cues: &Head) -> Result<()> {
+        while let Some(cue) = self.input.head_within(cues.next)? {
+            if cue.id != CUE || cue.next - self.input.at() > MOST_OF_CUE {
+                return Err(wrong(cue.at, "it is no entry of an index"));
+            }
+            let content = self.input.content(&cue)?;
+            let place = child(&content, 0xb7).and_then(|positions| child(positions, 0xf1)).map_or(0, number);
+            let time = child(&content, 0xb3).map_or(0, number);
+            let leads_nowhere = || Unread::from(FilmError::Index { at: place });
+            let at = self.start.checked_add(place).filter(|at| *at < cues.at).ok_or_else(leads_nowhere)?;
+            self.input.seek(at)?;
+            let cluster = self.input.head()?.filter(|cluster| cluster.id == id::CLUSTER);
+            let cluster = cluster.ok_or_else(leads_nowhere)?;
+            match self.time_of(&cluster) {
+                Ok(found) if found == time => {}
+                Err(Unread::Disk(error)) => return Err(error.into()),
+                _ => return Err(leads_nowhere()),
+            }
+            self.input.seek(cue.next)?;
+        }
+        if self.input.at() != cues.next {
+            return Err(wrong(self.input.at(), "it is no entry of an index"));
+        }
+        Ok(())
+    }
 }
 
-fn coding_of(tracks: &Element<'_>) -> Result<Coding, FilmError> {
-    let wrong = |problem| FilmError::Head { problem };
-    let entry = child_element(tracks, id::TRACK_ENTRY).ok_or(wrong("it has no track"))?;
-    let video = child_element(&entry, id::VIDEO).ok_or(wrong("its track has no pictures"))?;
-    let size = |which| child(&video, which).and_then(|bytes| u16::try_from(number(bytes)).ok());
-    let width = size(id::WIDTH).ok_or(wrong("it has no width"))?;
-    let height = size(id::HEIGHT).ok_or(wrong("it has no height"))?;
-    match child(&entry, id::CODEC) {
+/// What is in an element in front of all pictures.
+fn content_of<R: Read + Seek>(input: &mut Input<R>, element: &Head) -> Result<Vec<u8>> {
+    if element.next - element.at > MOST {
+        return Err(wrong(element.at, "it is too long"));
+    }
+    Ok(input.content(element)?)
+}
+
+fn coding_of(tracks: &[u8]) -> Result<Coding> {
+    let entry = child(tracks, id::TRACK_ENTRY).ok_or(head("it has no track"))?;
+    let video = child(entry, id::VIDEO).ok_or(head("its track has no pictures"))?;
+    let size = |which| child(video, which).and_then(|bytes| u16::try_from(number(bytes)).ok());
+    let width = size(id::WIDTH).ok_or(head("it has no width"))?;
+    let height = size(id::HEIGHT).ok_or(head("it has no height"))?;
+    match child(entry, id::CODEC) {
         Some(b"V_VP8") => Ok(Coding::Vp8 { width, height }),
         Some(b"V_MPEG4/ISO/AVC") => {
             let configuration =
-                child(&entry, id::CODEC_PRIVATE).ok_or(wrong("it does not say how to decode"))?;
+                child(entry, id::CODEC_PRIVATE).ok_or(head("it does not say how to decode"))?;
             Ok(Coding::H264 { width, height, configuration: configuration.to_vec() })
         }
-        _ => Err(wrong("its codec is another one")),
+        _ => Err(head("its codec is another one")),
     }
-}
-
-/// Reads the blocks of a cluster, and says when it begins.
-fn read_cluster<'a>(cluster: &Element<'a>, frames: &mut Vec<Frame<'a>>) -> Result<u64, FilmError> {
-    let wrong = |at, problem| FilmError::Element { at, problem };
-    let mut since = None;
-    let mut end = cluster.next - cluster.content.len();
-    for element in children(cluster) {
-        end = element.next;
-        match (element.id, since) {
-            (id::TIMESTAMP, None) => since = Some(number(element.content)),
-            (id::SIMPLE_BLOCK, Some(since)) => {
-                let Some((&[0x81, high, low, flags], data)) = element.content.split_first_chunk() else {
-                    return Err(wrong(element.at, "it is no block of the track"));
-                };
-                let at = since.checked_add_signed(i16::from_be_bytes([high, low]).into());
-                let at = at.ok_or(wrong(element.at, "its time is before the beginning"))?;
-                if frames.last().is_some_and(|last| last.at >= at) {
-                    return Err(FilmError::Time { at: element.at });
-                }
-                frames.push(Frame { at, is_key: flags & 0x80 != 0, data });
-            }
-            _ => return Err(wrong(element.at, "it has no place in a cluster")),
-        }
-    }
-    if end != cluster.next {
-        return Err(wrong(end, "it does not end where its cluster does"));
-    }
-    since.ok_or(wrong(cluster.at, "it has no time"))
-}
-
-/// The element at `at`, if it is all there.
-fn element_at(bytes: &[u8], at: usize) -> Option<Element<'_>> {
-    let (id, size_at_) = id_at(bytes, at)?;
-    let (size, content) = size_at(bytes, size_at_)?;
-    let next = content.checked_add(usize::try_from(size?).ok()?)?;
-    Some(Element { id, at, content: bytes.get(content..next)?, next })
-}
-
-/// What is in an element, up to what is not whole. Places count from the beginning of the file, as its own does.
-fn children<'a>(parent: &Element<'a>) -> Vec<Element<'a>> {
-    let offset = parent.next - parent.content.len();
-    let (mut children, mut at) = (Vec::new(), 0);
-    while let Some(child) = element_at(parent.content, at) {
-        at = child.next;
-        children.push(Element { at: child.at + offset, next: child.next + offset, ..child });
-    }
-    children
-}
-
-fn child_element<'a>(parent: &Element<'a>, id: u32) -> Option<Element<'a>> {
-    children(parent).into_iter().find(|child| child.id == id)
-}
-
-fn child<'a>(parent: &Element<'a>, id: u32) -> Option<&'a [u8]> {
-    child_element(parent, id).map(|child| child.content)
-}
-
-fn number(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-/// An identifier, with its length in its first bits, and where the size begins.
-fn id_at(bytes: &[u8], at: usize) -> Option<(u32, usize)> {
-    let len = bytes.get(at)?.leading_zeros() as usize + 1;
-    let id = bytes.get(at..at + len).filter(|_| len <= 4)?;
-    Some((number(id) as u32, at + len))
-}
-
-/// A size, `None` where it is unknown; and where the content begins.
-fn size_at(bytes: &[u8], at: usize) -> Option<(Option<u64>, usize)> {
-    let len = bytes.get(at)?.leading_zeros() as usize + 1;
-    let size = number(bytes.get(at..at + len).filter(|_| len <= 8)?);
-    let mask = (1 << (7 * len)) - 1;
-    let size = size & mask;
-    Some(((size != mask).then_some(size), at + len))
 }
 
 #[cfg(test)]
@@ -226,6 +295,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::folder::read_film as read;
     use crate::format::matroska::MatroskaWriter;
 
     fn writer() -> (MatroskaWriter, Vec<u8>) {
@@ -255,8 +325,8 @@ mod tests {
             assert_eq!((file.end, file.len, &file.title[..]), (end, bytes.len(), "video-7"));
             assert_eq!(file.coding, Coding::Vp8 { width: 640, height: 360 });
             assert_eq!(file.frames.len(), 100);
-            assert_eq!(file.frames[26], Frame { at: 6_040, is_key: false, data: &[26; 300] });
-            assert_eq!(file.frames.iter().filter(|frame| frame.is_key).count(), 4);
+            assert_eq!(file.frames[26], (Frame { at: 6_040, is_key: false }, vec![26; 300]));
+            assert_eq!(file.frames.iter().filter(|(frame, _)| frame.is_key).count(), 4);
         }
     }
 
@@ -272,6 +342,19 @@ mod tests {
         assert!(before >= 85);
         let whole = whole();
         assert!(read(&whole[..whole.len() - 1]).is_err(), "one that says that it is whole must be");
+    }
+
+    #[test]
+    fn an_index_that_leads_elsewhere_is_found() {
+        let whole = whole();
+        let index = whole.windows(4).rposition(|four| four == id::CUES.to_be_bytes()).unwrap();
+        for at in index + 5..whole.len() {
+            let mut wrong = whole.clone();
+            wrong[at] ^= 1;
+            // The number of the track, of which there is one, says nothing.
+            let is_track = whole[at - 2..=at].contains(&0xf7);
+            assert!(is_track || read(&wrong).is_err(), "byte {at} of {}", whole.len());
+        }
     }
 
     proptest! {

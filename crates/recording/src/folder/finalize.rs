@@ -1,14 +1,15 @@
 //! Closes a recording that nobody stopped.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::io::{self, ErrorKind, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use super::film;
-use super::reader::{self, OpusFile};
-use super::{Folder, TrackFile, disk};
-use crate::disk::PART;
+use super::film::{FilmError, FilmReader};
+use super::product::{self, Product};
+use super::reader::{OggError, OpusReader};
+use super::{Folder, TrackFile, Unread, disk};
+use crate::disk::sum_of;
 use crate::error::RecordingError;
 use crate::format::matroska::MatroskaWriter;
 use crate::format::ogg_opus::OggOpusWriter;
@@ -29,7 +30,7 @@ pub struct Finalized {
 
 /// Closes the recording in `directory`: gives each file its end and its duration, all the same; silence is added where one is
 /// shorter, and pictures get an index. Pictures that were closed while the recording went on stay as they are; so does a recording
-/// that was stopped.
+/// that was stopped. Whoever is killed meanwhile can begin again.
 ///
 /// # Errors
 /// When a file is not what the timeline vouches for so far, or does not read; nothing is changed then. When the disk refuses.
@@ -42,83 +43,131 @@ pub fn finalize(directory: impl AsRef<Path>) -> Result<Finalized, RecordingError
     let mut samples = 0;
     let sounds = folder.tracks().into_iter().map(|track| (track, false));
     for (track, is_film) in sounds.chain(folder.films().into_iter().map(|film| (film, true))) {
-        let bytes = folder.read(&track.file)?;
-        let not =
-            |problem: String| RecordingError::NotARecording { path: folder.path.join(&track.file), problem };
         let vouched = folder.hash_of(&track.file);
-        if let Some((len, sha256, _)) = vouched {
-            let prefix = usize::try_from(len).ok().and_then(|len| bytes.get(..len));
-            if prefix.is_none_or(|prefix| journal::hash(prefix) != sha256) {
-                return Err(not("it is not what the timeline vouches for".to_owned()));
+        let is_nothing = vouched.is_none_or(|(bytes, ..)| bytes == 0);
+        let mut file = match folder.open_file(&track.file) {
+            // The disk has taken nothing of it.
+            Err(RecordingError::Disk { source, .. })
+                if is_nothing && source.kind() == ErrorKind::NotFound =>
+            {
+                open.push((track, None));
+                continue;
             }
+            file => file?,
+        };
+        if folder.is_vouched_for(&track.file, &mut file)? == Some(false)
+            && !was_completed(&folder, &track.file, &mut file)?
+        {
+            let problem = "it is not what the timeline vouches for".to_owned();
+            return Err(RecordingError::NotARecording { path: folder.path.join(&track.file), problem });
         }
         let end = if is_film {
-            let film = film::read(&bytes).map_err(|error| not(error.to_string()))?;
-            film.frames.last().map_or(0, |last| (last.at + 1) * RATE / 1000)
+            end_of_film(file).map_err(|error| folder.unread(&track.file, error))?
         } else {
-            reader::read(&bytes).map_err(|error| not(error.to_string()))?.samples()
+            end_of_sound(file).map_err(|error| folder.unread(&track.file, error))?
         };
         samples = samples.max(end);
         if !(is_film && vouched.is_some_and(|(.., closed)| closed)) {
-            open.push((track, is_film));
+            open.push((track, Some(is_film)));
         }
     }
     let timeline = folder.path.join(journal::FILE);
     let written = |source| disk("cannot complete", timeline.clone(), source);
     let mut journal = Journal::behind(folder.timeline.head.clone());
-    let mut lines = Vec::new();
-    for (TrackFile { track, file }, is_film) in &open {
-        let path = folder.path.join(file);
-        // Read once more: all of them together may be more than there is memory for.
-        let bytes = folder.read(file)?;
-        let closed = if *is_film { Ok(close_film(&bytes, samples)) } else { close(track, &bytes, samples) };
-        let closed = closed.map_err(|source| disk("cannot complete", path.clone(), source))?;
-        replace(&path, &closed).map_err(|source| disk("cannot complete", path, source))?;
-        let (bytes, sha256) = (closed.len() as u64, journal::hash(&closed));
-        lines.extend(journal.line(samples, Entry::Hash { file: file.clone(), bytes, sha256, closed: true }));
+    let mut file = OpenOptions::new().append(true).open(&timeline).map_err(written)?;
+    file.set_len(folder.timeline.len as u64).map_err(written)?;
+    let tell = |file: &mut File, line: Vec<u8>| file.write_all(&line).and_then(|()| file.sync_all());
+    for (TrackFile { track, file: name }, is_film) in &open {
+        let path = folder.path.join(name);
+        let at = || disk_at("cannot complete", &path);
+        match is_film {
+            Some(true) => close_film(folder.open_file(name)?, &path, samples)
+                .map_err(|error| folder.unread(name, error))?,
+            Some(false) => close(track, folder.open_file(name)?, &path, samples)
+                .map_err(|error| folder.unread(name, error))?,
+            None => {}
+        }
+        let (bytes, sha256) = if is_film.is_some() {
+            let sum = File::open(product::beside(&path)).and_then(|mut made| sum_of(&mut made, u64::MAX));
+            let (bytes, sum) = sum.map_err(at())?;
+            (bytes, journal::hex(sum.finish().as_ref()))
+        } else {
+            (0, journal::hash(&[]))
+        };
+        // The timeline vouches for it before it is in its place: whoever was killed in between finds it beside.
+        let line = Entry::Hash { file: name.clone(), bytes, sha256, closed: true };
+        tell(&mut file, journal.line(samples, line)).map_err(written)?;
+        if is_film.is_some() {
+            fs::rename(product::beside(&path), &path).map_err(at())?;
+        }
     }
-    lines.extend(journal.line(samples, Entry::Finalized { samples }));
-    let whole = folder.timeline.len as u64;
-    let file = OpenOptions::new().append(true).open(&timeline);
-    let complete = |mut file: File| {
-        file.set_len(whole)?;
-        file.write_all(&lines)?;
-        file.sync_all()
-    };
-    file.and_then(complete).map_err(written)?;
+    tell(&mut file, journal.line(samples, Entry::Finalized { samples })).map_err(written)?;
     Ok(Finalized { duration: duration(samples), files: open.len(), head: journal.head().to_owned() })
 }
 
-/// The same packets, with silence behind them up to `samples`, and an end.
-fn close(track: &str, bytes: &[u8], samples: u64) -> std::io::Result<Vec<u8>> {
-    let empty = OpusFile { pre_skip: 312, packets: Vec::new(), end: 0, is_complete: false, len: 0 };
-    let file = reader::read(bytes).unwrap_or(empty);
+/// Whether the timeline vouches for what lies beside a file, because a kill came before it was put in its place: then it is, and is
+/// what is read.
+fn was_completed(folder: &Folder, name: &str, file: &mut File) -> Result<bool, RecordingError> {
+    let path = folder.path.join(name);
+    let Ok(mut made) = File::open(product::beside(&path)) else { return Ok(false) };
+    if folder.is_vouched_for(name, &mut made)? != Some(true) {
+        return Ok(false);
+    }
+    fs::rename(product::beside(&path), &path).map_err(disk_at("cannot complete", &path))?;
+    *file = made;
+    Ok(true)
+}
+
+fn disk_at(task: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RecordingError {
+    let path = path.to_owned();
+    move |source| disk(task, path, source)
+}
+
+fn end_of_sound(file: File) -> Result<u64, Unread<OggError>> {
+    let mut reader = OpusReader::open(file)?;
+    reader.skip_to_end()?;
+    Ok(reader.samples())
+}
+
+fn end_of_film(file: File) -> Result<u64, Unread<FilmError>> {
+    let mut reader = FilmReader::open(file)?;
+    let mut end = 0;
+    while let Some(frame) = reader.skip()? {
+        end = (frame.at + 1) * RATE / 1000;
+    }
+    Ok(end)
+}
+
+/// Makes a file of the same packets beside it, with silence behind them up to `samples`, and an end.
+fn close(track: &str, file: File, path: &Path, samples: u64) -> Result<(), Unread<OggError>> {
+    let mut reader = OpusReader::open(file)?;
+    let pre_skip = reader.pre_skip;
+    let mut product = Product::begin(path)?;
     let comments = [("TITLE", track.to_owned()), ("OFFHOOK_TRACK", track.to_owned())];
-    let mut ogg = OggOpusWriter::new(1, file.pre_skip as u16, &comments)?;
-    for (_, packet) in &file.packets {
-        ogg.push(packet.to_vec(), opus::duration(packet).unwrap_or(0))?;
+    let mut ogg = OggOpusWriter::new(1, pre_skip as u16, &comments);
+    while let Some((_, packet)) = reader.next()? {
+        ogg.push(packet.to_vec(), opus::duration(packet).unwrap_or(0));
+        product.put(&ogg.full_pages())?;
     }
-    ogg.finish(samples + file.pre_skip)
+    product.put(&ogg.finish(samples + pre_skip))?;
+    Ok(product.complete()?)
 }
 
-/// The same pictures, with an index, the last of them shown up to `samples`.
-fn close_film(bytes: &[u8], samples: u64) -> Vec<u8> {
-    let Ok(film) = film::read(bytes) else { return bytes.to_vec() };
-    let mut writer = MatroskaWriter::new(vec![film.coding], &film.title);
-    for film::Frame { at, is_key, data } in film.frames {
-        writer.push(0, at, is_key, data);
+/// Makes a file of the same pictures beside it, with an index, the last of them shown up to `samples`.
+fn close_film(file: File, path: &Path, samples: u64) -> Result<(), Unread<FilmError>> {
+    let mut reader = FilmReader::open(file)?;
+    let mut product = Product::begin(path)?;
+    let mut writer = MatroskaWriter::new(vec![reader.coding.clone()], &reader.title);
+    product.put(&writer.beginning())?;
+    let mut data = Vec::new();
+    while let Some(frame) = reader.next(&mut data)? {
+        writer.push(0, frame.at, frame.is_key, &data);
+        product.put(&writer.closed_clusters())?;
     }
-    writer.whole(samples * 1000 / RATE)
-}
-
-/// Puts a file in the place of another at once: a kill leaves one of them.
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(PART);
-    let mut file = File::create(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
+    let (tail, head) = writer.finish(samples * 1000 / RATE);
+    product.put(&tail)?;
+    product.begin_with(&head)?;
+    Ok(product.complete()?)
 }
 
 fn duration(samples: u64) -> Duration {

@@ -1,6 +1,7 @@
 //! One file of all that was said.
 
-use std::fs;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,12 +9,13 @@ use ::opus::{Application, Channels, Decoder, Encoder};
 use offhook_media::AudioFormat;
 use offhook_media::mix::Limiter;
 
-use super::reader::{self, OpusFile};
+use super::product::Product;
+use super::reader::OpusReader;
 use super::shown::Shown;
 use super::{Folder, disk};
 use crate::error::RecordingError;
-use crate::format::matroska::Coding;
-use crate::format::ogg_opus::{LOOKAHEAD, OggOpusWriter};
+use crate::format::matroska::{Coding, MatroskaWriter};
+use crate::format::ogg_opus::{self, LOOKAHEAD, OggOpusWriter};
 use crate::opus::{FRAME, RATE};
 
 /// What it is called beside the recording: sound alone, or with pictures in VP8 or H.264.
@@ -62,31 +64,35 @@ pub fn mix(directory: impl AsRef<Path>, show: Show<'_>) -> Result<Mixed, Recordi
     if tracks.iter().any(|track| track.track.starts_with("speaker-")) {
         tracks.retain(|track| track.track != "mix");
     }
-    let contents = tracks.iter().map(|track| folder.read(&track.file)).collect::<Result<Vec<_>, _>>()?;
     let mut voices = Vec::new();
-    for (track, bytes) in tracks.iter().zip(&contents).filter(|(_, bytes)| !bytes.is_empty()) {
-        let not =
-            |problem: String| RecordingError::NotARecording { path: folder.path.join(&track.file), problem };
-        let file = reader::read(bytes).map_err(|error| not(error.to_string()))?;
-        voices.push(Voice::new(file).map_err(|error| not(error.to_string()))?);
+    for track in &tracks {
+        voices.extend(Voice::open(&folder, &track.file)?);
     }
-    let longest = voices.iter().map(|voice| voice.file.samples()).max().unwrap_or(0);
-    let shown = Shown::of(&folder, show)?;
+    let mut shown = Shown::of(&folder, show)?;
     let name = match shown.as_ref().map(|shown| &shown.coding) {
         None => FILES[0],
         Some(Coding::Vp8 { .. }) => FILES[1],
         Some(_) => FILES[2],
     };
+    let samples = match folder.samples() {
+        Some(samples) => samples,
+        None => {
+            let mut longest = shown.as_ref().map_or(0, |shown| shown.end * RATE / 1000);
+            for track in &tracks {
+                longest = longest.max(length_of(&folder, &track.file)?);
+            }
+            longest
+        }
+    };
     let path = folder.path.join(name);
     let written = |source| disk("cannot write", path.clone(), source);
-    let shown_until = shown.as_ref().map_or(0, |shown| shown.end * RATE / 1000);
-    let samples = folder.samples().unwrap_or_else(|| longest.max(shown_until));
-    let (packets, late) = sum(voices, samples).map_err(written)?;
-    let bytes = match &shown {
-        None => sound_alone(packets, late, samples).map_err(written)?,
-        Some(shown) => shown.with_sound(&packets, late, samples),
-    };
-    fs::write(&path, bytes).map_err(written)?;
+    let mut sum = Sum::new(voices, samples).map_err(written)?;
+    let mut product = Product::begin(&path).map_err(written)?;
+    match &mut shown {
+        None => sound_alone(&mut sum, samples, &mut product, &written)?,
+        Some(shown) => with_pictures(&mut sum, shown, samples, &mut product, &written)?,
+    }
+    product.finish().map_err(written)?;
     let duration = Duration::from_nanos(samples * 1_000_000 / (RATE / 1000));
     let mut tracks: Vec<_> = tracks.into_iter().map(|track| track.track).collect();
     tracks.dedup();
@@ -98,56 +104,124 @@ pub fn mix(directory: impl AsRef<Path>, show: Show<'_>) -> Result<Mixed, Recordi
     Ok(Mixed { path, duration, tracks, left_out })
 }
 
-fn sound_alone(packets: Vec<Vec<u8>>, late: u64, samples: u64) -> std::io::Result<Vec<u8>> {
-    let mut ogg = OggOpusWriter::new(1, late as u16, &[("TITLE", "all speakers".to_owned())])?;
-    packets.into_iter().try_for_each(|packet| ogg.push(packet, FRAME))?;
-    ogg.finish(samples + late)
-}
+/// Why the product was not written.
+type Written<'a> = &'a dyn Fn(io::Error) -> RecordingError;
 
-/// The sum of all, encoded in packets of [`FRAME`]; and by how many samples they are late.
-fn sum(mut voices: Vec<Voice<'_>>, samples: u64) -> std::io::Result<(Vec<Vec<u8>>, u64)> {
-    let mut encoder =
-        Encoder::new(RATE as u32, Channels::Mono, Application::Audio).map_err(std::io::Error::other)?;
-    encoder.set_bitrate(::opus::Bitrate::Bits(BITRATE)).map_err(std::io::Error::other)?;
-    let mut limiter = Limiter::new(AudioFormat::Pcm48K);
-    let late = limiter.delay() as u64 + LOOKAHEAD;
-    let count = (samples + late).div_ceil(FRAME);
-    let mut packets = Vec::with_capacity(count as usize);
-    let mut sums = [0_i32; FRAME as usize];
-    let mut limited = [0_i16; FRAME as usize];
-    for _ in 0..count {
-        sums.fill(0);
-        for voice in &mut voices {
-            voice.add_to(&mut sums);
-        }
-        limiter.process(&sums, &mut limited);
-        packets.push(encoder.encode_vec(&limited, 1275).map_err(std::io::Error::other)?);
+fn sound_alone(
+    sum: &mut Sum<'_>,
+    samples: u64,
+    product: &mut Product,
+    written: Written<'_>,
+) -> Result<(), RecordingError> {
+    let title = [("TITLE", "all speakers".to_owned())];
+    let mut ogg = OggOpusWriter::new(1, sum.late as u16, &title);
+    while let Some(packet) = sum.next()? {
+        ogg.push(packet, FRAME);
+        product.put(&ogg.full_pages()).map_err(written)?;
     }
-    Ok((packets, late))
+    product.put(&ogg.finish(samples + sum.late)).map_err(written)
 }
 
-/// A track that is decoded as it is asked for.
+/// A file of both, in the order of their times.
+fn with_pictures(
+    sum: &mut Sum<'_>,
+    shown: &mut Shown<'_>,
+    samples: u64,
+    product: &mut Product,
+    written: Written<'_>,
+) -> Result<(), RecordingError> {
+    let sound = Coding::Opus { head: ogg_opus::head(sum.late as u16), pre_skip: sum.late };
+    let mut writer = MatroskaWriter::new(vec![shown.coding.clone(), sound], "all speakers");
+    product.put(&writer.beginning()).map_err(written)?;
+    for number in 0.. {
+        let packet = sum.next()?;
+        // A player takes the delay of the codec off all times of its track.
+        let at = if packet.is_some() { number * FRAME * 1000 / RATE } else { u64::MAX };
+        while let Some((frame, data)) = shown.next_until(at)? {
+            writer.push(0, frame.at, frame.is_key, data);
+            product.put(&writer.closed_clusters()).map_err(written)?;
+        }
+        let Some(packet) = packet else { break };
+        writer.push(1, at, true, &packet);
+        product.put(&writer.closed_clusters()).map_err(written)?;
+    }
+    let (tail, head) = writer.finish(samples * 1000 / RATE);
+    product.put(&tail).and_then(|()| product.begin_with(&head)).map_err(written)
+}
+
+/// How long a track is.
+fn length_of(folder: &Folder, name: &str) -> Result<u64, RecordingError> {
+    let Some(mut voice) = Voice::open(folder, name)? else { return Ok(0) };
+    voice.reader.skip_to_end().map_err(|error| folder.unread(name, error))?;
+    Ok(voice.reader.samples())
+}
+
+/// The sum of all, encoded in packets of [`FRAME`] as they are asked for.
+struct Sum<'a> {
+    voices: Vec<Voice<'a>>,
+    encoder: Encoder,
+    limiter: Limiter,
+    /// By how many samples it is late.
+    late: u64,
+    /// How many packets are left.
+    left: u64,
+}
+
+impl<'a> Sum<'a> {
+    fn new(voices: Vec<Voice<'a>>, samples: u64) -> io::Result<Self> {
+        let mut encoder =
+            Encoder::new(RATE as u32, Channels::Mono, Application::Audio).map_err(io::Error::other)?;
+        encoder.set_bitrate(::opus::Bitrate::Bits(BITRATE)).map_err(io::Error::other)?;
+        let limiter = Limiter::new(AudioFormat::Pcm48K);
+        let late = limiter.delay() as u64 + LOOKAHEAD;
+        Ok(Self { voices, encoder, limiter, late, left: (samples + late).div_ceil(FRAME) })
+    }
+
+    fn next(&mut self) -> Result<Option<Vec<u8>>, RecordingError> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        let mut sums = [0_i32; FRAME as usize];
+        let mut limited = [0_i16; FRAME as usize];
+        for voice in &mut self.voices {
+            voice.add_to(&mut sums)?;
+        }
+        self.limiter.process(&sums, &mut limited);
+        let packet = self.encoder.encode_vec(&limited, 1275);
+        packet.map(Some).map_err(|error| RecordingError::Codec { problem: error.to_string() })
+    }
+}
+
+/// A track that is read and decoded as it is asked for.
 struct Voice<'a> {
-    file: OpusFile<'a>,
+    folder: &'a Folder,
+    name: String,
+    reader: OpusReader<File>,
     decoder: Decoder,
-    next: usize,
     /// Decoded and not yet asked for.
     pcm: Vec<i16>,
     skip: usize,
 }
 
 impl<'a> Voice<'a> {
-    fn new(file: OpusFile<'a>) -> Result<Self, ::opus::Error> {
-        let decoder = Decoder::new(RATE as u32, Channels::Mono)?;
-        let skip = file.pre_skip as usize;
-        Ok(Self { file, decoder, next: 0, pcm: Vec::new(), skip })
+    /// Nothing where the file is empty.
+    fn open(folder: &'a Folder, name: &str) -> Result<Option<Self>, RecordingError> {
+        let file = folder.open_file(name)?;
+        if file.metadata().is_ok_and(|file| file.len() == 0) {
+            return Ok(None);
+        }
+        let reader = OpusReader::open(file).map_err(|error| folder.unread(name, error))?;
+        let decoder = Decoder::new(RATE as u32, Channels::Mono);
+        let decoder = decoder.map_err(|error| RecordingError::Codec { problem: error.to_string() })?;
+        let skip = reader.pre_skip as usize;
+        Ok(Some(Self { folder, name: name.to_owned(), reader, decoder, pcm: Vec::new(), skip }))
     }
 
-    fn add_to(&mut self, sums: &mut [i32]) {
-        while self.pcm.len() < sums.len() + self.skip
-            && let Some((_, packet)) = self.file.packets.get(self.next)
-        {
-            self.next += 1;
+    fn add_to(&mut self, sums: &mut [i32]) -> Result<(), RecordingError> {
+        while self.pcm.len() < sums.len() + self.skip {
+            let next = self.reader.next().map_err(|error| self.folder.unread(&self.name, error))?;
+            let Some((_, packet)) = next else { break };
             let from = self.pcm.len();
             self.pcm.resize(from + LONGEST, 0);
             // A packet that cannot be decoded is as long as it says, and silent.
@@ -162,5 +236,6 @@ impl<'a> Voice<'a> {
         for (sum, sample) in sums.iter_mut().zip(self.pcm.drain(..len)) {
             *sum += i32::from(sample);
         }
+        Ok(())
     }
 }

@@ -1,29 +1,34 @@
 //! [io] What is done with a recording once it is there: look whether it is whole ([`verify`]), close one that nobody stopped
 //! ([`finalize`]), make one file of it ([`mix`]), draw it ([`Picture`]).
 
+#[cfg(test)]
+mod collected;
+mod element;
 mod film;
 mod finalize;
 mod mix;
 mod picture;
+mod product;
 mod reader;
 mod shown;
+#[cfg(test)]
+mod tests;
 mod verify;
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-pub use film::FilmError;
 #[cfg(test)]
-pub(crate) use film::read as read_film;
+pub(crate) use collected::{read_film, read_opus};
+pub use film::FilmError;
 pub use finalize::{Finalized, finalize};
 pub use mix::{Mixed, Show, mix};
 pub use picture::Picture;
 pub use reader::OggError;
-#[cfg(test)]
-pub(crate) use reader::read as read_opus;
 pub use verify::{Problem, Verified, verify};
 
+use crate::disk::sum_of;
 use crate::error::RecordingError;
 use crate::journal::{self, Entry, Line, Read};
 
@@ -60,8 +65,7 @@ impl Folder {
 
     fn tracks(&self) -> Vec<TrackFile> {
         let track = |entry: &Entry| match entry {
-            // A name that leads out of the directory is none that a recorder gave.
-            Entry::Track { track, file, .. } if !file.contains(['/', '\\']) => {
+            Entry::Track { track, file, .. } if self.is_file(file) => {
                 Some(TrackFile { track: track.clone(), file: file.clone() })
             }
             _ => None,
@@ -72,12 +76,18 @@ impl Folder {
     /// The files of pictures.
     fn films(&self) -> Vec<TrackFile> {
         let film = |entry: &Entry| match entry {
-            Entry::Video { track, file, .. } if !file.contains(['/', '\\']) => {
+            Entry::Video { track, file, .. } if self.is_file(file) => {
                 Some(TrackFile { track: track.clone(), file: file.clone() })
             }
             _ => None,
         };
         self.entries().filter_map(film).collect()
+    }
+
+    /// Whether there is a file of that name. A name that leads out of the directory is none that a recorder gave; and of what the disk took
+    /// nothing of, there is none.
+    fn is_file(&self, name: &str) -> bool {
+        !name.contains(['/', '\\']) && !matches!(self.hash_of(name), Some((0, _, true)))
     }
 
     /// How long it is, where it was closed.
@@ -98,9 +108,59 @@ impl Folder {
         })
     }
 
-    fn read(&self, name: &str) -> Result<Vec<u8>, RecordingError> {
+    fn open_file(&self, name: &str) -> Result<File, RecordingError> {
         let path = self.path.join(name);
-        fs::read(&path).map_err(|source| disk("cannot read", path, source))
+        File::open(&path).map_err(|source| disk("cannot read", path, source))
+    }
+
+    /// Whether a file begins with what the timeline last vouches for, and ends there where that is all; `None` where it vouches for
+    /// nothing. The file is read from its beginning afterwards.
+    fn is_vouched_for(&self, name: &str, file: &mut File) -> Result<Option<bool>, RecordingError> {
+        let Some((len, sha256, closed)) = self.hash_of(name) else { return Ok(None) };
+        let mut look = || {
+            let all = file.metadata()?.len();
+            let (found, sum) = sum_of(file, len)?;
+            file.seek(SeekFrom::Start(0))?;
+            let is_same = found == len && journal::hex(sum.finish().as_ref()) == sha256;
+            Ok(Some(is_same && !(closed && all != len)))
+        };
+        look().map_err(|source| disk("cannot read", self.path.join(name), source))
+    }
+
+    /// Why a file of the recording could not be read.
+    fn unread<E: std::fmt::Display>(&self, name: &str, error: Unread<E>) -> RecordingError {
+        let path = self.path.join(name);
+        match error {
+            Unread::Disk(source) => disk("cannot read", path, source),
+            Unread::Wrong(error) => RecordingError::NotARecording { path, problem: error.to_string() },
+        }
+    }
+}
+
+/// Why a file was not read to its end.
+#[derive(Debug)]
+pub(crate) enum Unread<E> {
+    /// The system does not give it.
+    Disk(io::Error),
+    /// It is not what it has to be.
+    Wrong(E),
+}
+
+impl<E> From<io::Error> for Unread<E> {
+    fn from(error: io::Error) -> Self {
+        Self::Disk(error)
+    }
+}
+
+impl From<FilmError> for Unread<FilmError> {
+    fn from(error: FilmError) -> Self {
+        Self::Wrong(error)
+    }
+}
+
+impl From<OggError> for Unread<OggError> {
+    fn from(error: OggError) -> Self {
+        Self::Wrong(error)
     }
 }
 

@@ -129,7 +129,7 @@ impl Picture {
                 Entry::Shown { track, first, samples } => {
                     (track, Some(Span { what: What::Pictures, first: *first, samples: *samples }))
                 }
-                Entry::Gap { track, kind, first, samples } => {
+                Entry::Gap { track, kind, first, samples, .. } => {
                     (track, What::of(*kind).map(|what| Span { what, first: *first, samples: *samples }))
                 }
                 other => {

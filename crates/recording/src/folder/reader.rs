@@ -1,7 +1,13 @@
-//! Ogg Opus read strictly (RFC 3533, RFC 7845): what a tolerant player would put up with is an error here. Pure.
+//! Ogg Opus read strictly (RFC 3533, RFC 7845): what a tolerant player would put up with is an error here. Page by page: what is held
+//! is one, however long the file is.
+
+use std::collections::VecDeque;
+use std::io::{self, BufReader, Read};
+use std::ops::Range;
 
 use ogg::reading::PageParser;
 
+use super::Unread;
 use crate::opus;
 
 /// Bytes of a page before its table of segments (RFC 3533 section 6).
@@ -51,129 +57,195 @@ pub enum OggError {
     BehindEnd,
 }
 
-/// What a file holds.
-#[derive(Debug)]
-pub(crate) struct OpusFile<'a> {
+/// A file that is being read.
+pub(crate) struct OpusReader<R> {
+    file: BufReader<R>,
     pub(crate) pre_skip: u64,
-    /// The packets, and where in a decoder's output each begins.
-    pub(crate) packets: Vec<(u64, &'a [u8])>,
-    /// Where it ends, in a decoder's output.
-    pub(crate) end: u64,
-    /// It says itself that it ends there.
-    pub(crate) is_complete: bool,
+    /// How many pages were read.
+    pages: u32,
+    body: Vec<u8>,
+    /// Packets of the page that were not given yet: where in a decoder's output each begins, and where it lies in the body.
+    packets: VecDeque<(u64, Range<usize>)>,
+    /// Where the last packet begins.
+    last: u64,
+    /// Where what was read ends, in a decoder's output.
+    end: u64,
+    is_complete: bool,
     /// Bytes of whole pages; what follows is one that a kill cut off.
-    pub(crate) len: usize,
+    whole: u64,
 }
 
-impl OpusFile<'_> {
-    /// How long it plays.
+type Result<T> = std::result::Result<T, Unread<OggError>>;
+
+impl<R: Read> OpusReader<R> {
+    /// Reads the headers.
+    pub(crate) fn open(file: R) -> Result<Self> {
+        let mut this = Self {
+            file: BufReader::new(file),
+            pre_skip: 0,
+            pages: 0,
+            body: Vec::new(),
+            packets: VecDeque::new(),
+            last: 0,
+            end: 0,
+            is_complete: false,
+            whole: 0,
+        };
+        for number in 0..2 {
+            let page = this.page()?.ok_or(OggError::Headers)?;
+            let [packet] = &page.packets[..] else { return Err(OggError::Headers.into()) };
+            match (number, &this.body[packet.clone()]) {
+                (0, [b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', 1, 1, low, high, ..])
+                    if page.flags == 2 =>
+                {
+                    this.pre_skip = u16::from_le_bytes([*low, *high]).into();
+                }
+                (1, [b'O', b'p', b'u', b's', b'T', b'a', b'g', b's', ..]) => {}
+                _ => return Err(OggError::Headers.into()),
+            }
+        }
+        Ok(this)
+    }
+
+    /// How long it plays, as far as it was read.
     pub(crate) fn samples(&self) -> u64 {
         self.end.saturating_sub(self.pre_skip)
     }
-}
 
-/// Reads a file. A last page that is cut off is left out; everything else must be right.
-pub(crate) fn read(bytes: &[u8]) -> Result<OpusFile<'_>, OggError> {
-    let mut file = OpusFile { pre_skip: 0, packets: Vec::new(), end: 0, is_complete: false, len: 0 };
-    let mut headers = 0;
-    for page in 0.. {
-        let Some(Page { flags, granule, says, body, packets, len }) = next_page(&bytes[file.len..], page)?
-        else {
-            break;
-        };
-        if file.is_complete {
-            return Err(OggError::BehindEnd);
-        }
-        if says != page {
-            return Err(OggError::Order { page, says });
-        }
-        file.len += len;
-        if headers < 2 {
-            let [(from, to)] = packets[..] else { return Err(OggError::Headers) };
-            let packet = &body[from..to];
-            match (headers, packet) {
-                (0, [b'O', b'p', b'u', b's', b'H', b'e', b'a', b'd', 1, 1, low, high, ..]) if flags == 2 => {
-                    file.pre_skip = u16::from_le_bytes([*low, *high]).into();
-                }
-                (1, [b'O', b'p', b'u', b's', b'T', b'a', b'g', b's', ..]) => {}
-                _ => return Err(OggError::Headers),
-            }
-            headers += 1;
-            continue;
-        }
-        for (from, to) in packets {
-            let packet = &body[from..to];
-            let samples = opus::duration(packet).ok_or(OggError::Packet { page })?;
-            file.packets.push((file.end, packet));
-            file.end += samples;
-        }
-        file.is_complete = flags & 4 != 0;
-        let last = file.packets.last().map_or(0, |(begin, _)| *begin);
-        let is_trimmed = file.is_complete && (last..=file.end).contains(&granule);
-        if granule != file.end && !is_trimmed {
-            return Err(OggError::Granule { page, says: granule, is: file.end });
-        }
-        file.end = granule;
+    /// Where what was read ends, in a decoder's output; and whether the file says itself that it ends there.
+    #[cfg(test)]
+    pub(crate) fn end(&self) -> (u64, bool) {
+        (self.end, self.is_complete)
     }
-    if headers < 2 { Err(OggError::Headers) } else { Ok(file) }
+
+    /// Bytes that were read and are whole.
+    #[cfg(test)]
+    pub(crate) fn whole(&self) -> u64 {
+        self.whole
+    }
+
+    /// The next packet, and where in a decoder's output it begins. A last page that is cut off is left out; everything else must be right.
+    pub(crate) fn next(&mut self) -> Result<Option<(u64, &[u8])>> {
+        while self.packets.is_empty() {
+            if !self.next_page()? {
+                return Ok(None);
+            }
+        }
+        Ok(self.packets.pop_front().map(|(begin, place)| (begin, &self.body[place])))
+    }
+
+    /// Reads to the end.
+    pub(crate) fn skip_to_end(&mut self) -> Result<()> {
+        while self.next_page()? {
+            self.packets.clear();
+        }
+        Ok(())
+    }
+
+    /// Reads a page of packets; `false` when there is none.
+    fn next_page(&mut self) -> Result<bool> {
+        let page = self.pages;
+        let Some(Page { flags, granule, packets }) = self.page()? else { return Ok(false) };
+        for place in packets {
+            let samples = opus::duration(&self.body[place.clone()]).ok_or(OggError::Packet { page })?;
+            self.packets.push_back((self.end, place));
+            (self.last, self.end) = (self.end, self.end + samples);
+        }
+        self.is_complete = flags & 4 != 0;
+        let is_trimmed = self.is_complete && (self.last..=self.end).contains(&granule);
+        if granule != self.end && !is_trimmed {
+            return Err(OggError::Granule { page, says: granule, is: self.end }.into());
+        }
+        self.end = granule;
+        Ok(true)
+    }
+
+    /// The next page, whose body is put in its place; `None` when it is not all there.
+    fn page(&mut self) -> Result<Option<Page>> {
+        let page = self.pages;
+        let damaged = |problem: &dyn std::fmt::Display| OggError::Page { page, problem: problem.to_string() };
+        let mut header = [0; HEADER];
+        if !self.fill(&mut header)? {
+            return Ok(None);
+        }
+        let (mut parser, segments) = PageParser::new(header).map_err(|error| damaged(&error))?;
+        let mut table = vec![0; segments];
+        if !self.fill(&mut table)? {
+            return Ok(None);
+        }
+        let mut body = std::mem::take(&mut self.body);
+        body.clear();
+        body.resize(parser.parse_segments(table.clone()), 0);
+        let is_whole = self.fill(&mut body)?;
+        self.body = body;
+        if !is_whole {
+            return Ok(None);
+        }
+        // Checks the sum.
+        parser.parse_packet_data(self.body.clone()).map_err(|error| damaged(&error))?;
+        let flags = header[5];
+        if flags & 1 != 0 || table.last() == Some(&255) {
+            return Err(OggError::Packet { page }.into());
+        }
+        if self.is_complete {
+            return Err(OggError::BehindEnd.into());
+        }
+        let [_, _, _, _, _, _, granule @ .., _, _, _, _, s0, s1, s2, s3, _, _, _, _, _] = header;
+        let says = u32::from_le_bytes([s0, s1, s2, s3]);
+        if says != page {
+            return Err(OggError::Order { page, says }.into());
+        }
+        self.pages += 1;
+        self.whole += (HEADER + segments + self.body.len()) as u64;
+        Ok(Some(Page { flags, granule: u64::from_le_bytes(granule), packets: packets(&table) }))
+    }
+
+    /// Fills `into`; `false` when the file ends before.
+    fn fill(&mut self, into: &mut [u8]) -> io::Result<bool> {
+        match self.file.read_exact(into) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
+            filled => filled.map(|()| true),
+        }
+    }
 }
 
-struct Page<'a> {
+struct Page {
     flags: u8,
     granule: u64,
-    says: u32,
-    body: &'a [u8],
     /// Where each packet lies in the body.
-    packets: Vec<(usize, usize)>,
-    len: usize,
+    packets: Vec<Range<usize>>,
 }
 
-/// The page at the beginning of `bytes`; `None` when it is not all there.
-fn next_page(bytes: &[u8], page: u32) -> Result<Option<Page<'_>>, OggError> {
-    let damaged = |problem: &dyn std::fmt::Display| OggError::Page { page, problem: problem.to_string() };
-    let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
-    let (mut parser, segments) = PageParser::new(*header).map_err(|error| damaged(&error))?;
-    let Some((table, rest)) = rest.split_at_checked(segments) else { return Ok(None) };
-    let body_len = parser.parse_segments(table.to_vec());
-    let Some(body) = rest.get(..body_len) else { return Ok(None) };
-    // Checks the sum.
-    parser.parse_packet_data(body.to_vec()).map_err(|error| damaged(&error))?;
-    let flags = header[5];
-    if flags & 1 != 0 || table.last() == Some(&255) {
-        return Err(OggError::Packet { page });
-    }
+fn packets(table: &[u8]) -> Vec<Range<usize>> {
     let (mut packets, mut from, mut to) = (Vec::new(), 0, 0);
     for &segment in table {
         to += usize::from(segment);
         if segment < 255 {
-            packets.push((from, to));
+            packets.push(from..to);
             from = to;
         }
     }
-    let [_, _, _, _, _, _, granule @ .., _, _, _, _, s0, s1, s2, s3, _, _, _, _, _] = header;
-    let granule = u64::from_le_bytes(*granule);
-    let len = HEADER + segments + body_len;
-    Ok(Some(Page { flags, granule, says: u32::from_le_bytes([*s0, *s1, *s2, *s3]), body, packets, len }))
+    packets
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use crate::folder::read_opus as read;
     use crate::format::ogg_opus::OggOpusWriter;
 
     fn written(end: u64) -> Vec<u8> {
-        let mut ogg = OggOpusWriter::new(7, 312, &[("TITLE", "mix".to_owned())]).unwrap();
+        let mut ogg = OggOpusWriter::new(7, 312, &[("TITLE", "mix".to_owned())]);
         let mut bytes = Vec::new();
         for page in 0..4 {
             for number in 0..60 {
-                ogg.push(vec![9 << 3, page, number], 960).unwrap();
+                ogg.push(vec![9 << 3, page, number], 960);
             }
-            bytes.extend(ogg.pages().unwrap());
+            bytes.extend(ogg.pages());
         }
-        ogg.push(vec![9 << 3; 1275], 960).unwrap();
-        bytes.extend(ogg.finish(end).unwrap());
+        ogg.push(vec![9 << 3; 1275], 960);
+        bytes.extend(ogg.finish(end));
         bytes
     }
 
@@ -184,14 +256,14 @@ mod tests {
         let file = read(&bytes).unwrap();
         assert_eq!((file.pre_skip, file.end, file.is_complete, file.len), (312, end, true, bytes.len()));
         assert_eq!((file.packets.len(), file.samples()), (241, end - 312));
-        assert_eq!(file.packets[61], (61 * 960, &[9 << 3, 1, 1][..]));
+        assert_eq!(file.packets[61], (61 * 960, vec![9 << 3, 1, 1]));
     }
 
     #[test]
     fn a_file_that_is_cut_anywhere_opens_up_to_there() {
         let bytes = written(241 * 960);
-        let mut empty = OggOpusWriter::new(7, 312, &[("TITLE", "mix".to_owned())]).unwrap();
-        let headers = empty.pages().unwrap().len();
+        let mut empty = OggOpusWriter::new(7, 312, &[("TITLE", "mix".to_owned())]);
+        let headers = empty.pages().len();
         let mut samples = 0;
         for len in headers..bytes.len() {
             let file = read(&bytes[..len]).unwrap();

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 use std::time::Duration;
 
-use super::film::{self, FilmError};
-use super::reader::{self, OggError};
-use super::{Folder, TrackFile};
+use super::film::{FilmError, FilmReader};
+use super::reader::{OggError, OpusReader};
+use super::{Folder, TrackFile, Unread};
 use crate::disk::PART;
 use crate::error::RecordingError;
+use crate::format::ogg_opus::LOOKAHEAD;
 use crate::gaps::GapKind;
 use crate::journal::{self, Entry};
 use crate::opus::{self, RATE};
@@ -130,112 +131,135 @@ pub fn verify(directory: impl AsRef<Path>) -> Result<Verified, RecordingError> {
     Ok(Verified { duration, files: tracks.len() + films.len(), head: folder.timeline.head.clone(), problems })
 }
 
-/// What a file holds; nothing where it is missing. Adds to `problems` where it is not what the timeline vouches for.
-fn read_file(
+/// A file; nothing where it is missing. Adds to `problems` where it is not what the timeline vouches for.
+fn open(
     folder: &Folder,
-    file: &str,
+    name: &str,
     is_stopped: bool,
     problems: &mut Vec<Problem>,
-) -> Result<Option<Vec<u8>>, RecordingError> {
-    let bytes = match folder.read(file) {
+) -> Result<Option<File>, RecordingError> {
+    let mut file = match folder.open_file(name) {
         Err(RecordingError::Disk { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-            problems.push(Problem::Missing(file.to_owned()));
+            problems.push(Problem::Missing(name.to_owned()));
             return Ok(None);
         }
-        bytes => bytes?,
+        file => file?,
     };
-    let changed = match folder.hash_of(file) {
-        Some((len, sha256, closed)) => {
-            let prefix = usize::try_from(len).ok().and_then(|len| bytes.get(..len));
-            prefix.is_none_or(|prefix| journal::hash(prefix) != sha256) || closed && bytes.len() as u64 != len
-        }
-        // One that was closed says so.
-        None => is_stopped,
-    };
-    problems.extend(changed.then(|| Problem::Changed(file.to_owned())));
-    Ok(Some(bytes))
+    // One that was closed says so.
+    let is_whole = folder.is_vouched_for(name, &mut file)?.unwrap_or(!is_stopped);
+    problems.extend((!is_whole).then(|| Problem::Changed(name.to_owned())));
+    Ok(Some(file))
 }
 
 fn problems_of_film(
     folder: &Folder,
-    TrackFile { track, file }: &TrackFile,
+    film: &TrackFile,
     samples: Option<u64>,
 ) -> Result<Vec<Problem>, RecordingError> {
     let mut problems = Vec::new();
-    let Some(bytes) = read_file(folder, file, samples.is_some(), &mut problems)? else { return Ok(problems) };
-    let film = match film::read(&bytes) {
-        Ok(film) => film,
-        Err(error) => {
-            problems.push(Problem::DamagedFilm(file.clone(), error));
-            return Ok(problems);
+    let Some(file) = open(folder, &film.file, samples.is_some(), &mut problems)? else { return Ok(problems) };
+    match read_film(folder, film, file, samples) {
+        Ok(found) => problems.extend(found),
+        Err(Unread::Wrong(error)) => problems.push(Problem::DamagedFilm(film.file.clone(), error)),
+        Err(error) => return Err(folder.unread(&film.file, error)),
+    }
+    Ok(problems)
+}
+
+fn read_film(
+    folder: &Folder,
+    TrackFile { track, file: name }: &TrackFile,
+    file: File,
+    samples: Option<u64>,
+) -> Result<Vec<Problem>, Unread<FilmError>> {
+    let mut problems = Vec::new();
+    let mut film = FilmReader::open(file)?;
+    let gap = |entry: &Entry| match entry {
+        Entry::Gap { track: of, first, samples, file, .. } if of == track => {
+            let span = (first * 1000 / RATE + 1, ((first + samples) * 1000 / RATE).saturating_sub(1));
+            file.as_ref().is_none_or(|file| file == name).then_some(span)
         }
+        _ => None,
     };
-    let last = film.frames.last().map_or(0, |last| last.at);
+    let mut gaps: Vec<_> = folder.entries().filter_map(gap).collect();
+    gaps.sort_unstable();
+    let mut gaps = gaps.into_iter().peekable();
+    let (mut last, mut gap_until, mut in_gap) = (None, 0, None);
+    while let Some(frame) = film.skip()? {
+        while let Some((_, ends)) = gaps.next_if(|(begins, _)| *begins <= frame.at) {
+            // A file that begins within a gap is of what came after.
+            if last.is_some() {
+                gap_until = ends.max(gap_until);
+            }
+        }
+        if frame.at < gap_until {
+            in_gap.get_or_insert(frame.at);
+        }
+        last = Some(frame.at);
+    }
     // Times in it are rounded to milliseconds, and no two are the same.
-    let end = film.end.unwrap_or(last).saturating_sub(2) * RATE / 1000;
+    let end = film.end().or(last).unwrap_or(0).saturating_sub(2) * RATE / 1000;
     if let Some(recording) = samples
         && end > recording
     {
-        problems.push(Problem::WrongLength { file: file.clone(), samples: end, recording });
+        problems.push(Problem::WrongLength { file: name.clone(), samples: end, recording });
     }
-    for gap in folder.entries() {
-        let Entry::Gap { track: of, first, samples, .. } = gap else { continue };
-        let (begins, ends) = (first * 1000 / RATE + 1, ((first + samples) * 1000 / RATE).saturating_sub(1));
-        // A file that begins within it is of what came after.
-        let is_of = of == track && film.frames.first().is_some_and(|frame| frame.at < begins);
-        let inside = film.frames.iter().find(|frame| is_of && (begins..ends).contains(&frame.at));
-        if let Some(frame) = inside {
-            let sample = frame.at * RATE / 1000;
-            problems.push(Problem::PictureInGap { file: file.clone(), sample });
-            break;
-        }
-    }
+    let sample = in_gap.map(|at| at * RATE / 1000);
+    problems.extend(sample.map(|sample| Problem::PictureInGap { file: name.clone(), sample }));
     Ok(problems)
 }
 
 fn problems_of(
     folder: &Folder,
-    TrackFile { track, file }: &TrackFile,
+    track: &TrackFile,
     samples: Option<u64>,
 ) -> Result<Vec<Problem>, RecordingError> {
     let mut problems = Vec::new();
-    let Some(bytes) = read_file(folder, file, samples.is_some(), &mut problems)? else { return Ok(problems) };
-    let read = match reader::read(&bytes) {
-        Ok(read) => read,
-        Err(error) => {
-            problems.push(Problem::Damaged(file.clone(), error));
-            return Ok(problems);
-        }
+    let Some(file) = open(folder, &track.file, samples.is_some(), &mut problems)? else {
+        return Ok(problems);
     };
-    if let Some(recording) = samples
-        && read.samples() != recording
-    {
-        problems.push(Problem::WrongLength { file: file.clone(), samples: read.samples(), recording });
+    match read_sound(folder, track, file, samples) {
+        Ok(found) => problems.extend(found),
+        Err(Unread::Wrong(error)) => problems.push(Problem::Damaged(track.file.clone(), error)),
+        Err(error) => return Err(folder.unread(&track.file, error)),
     }
+    Ok(problems)
+}
+
+fn read_sound(
+    folder: &Folder,
+    TrackFile { track, file: name }: &TrackFile,
+    file: File,
+    samples: Option<u64>,
+) -> Result<Vec<Problem>, Unread<OggError>> {
+    let mut sound = OpusReader::open(file)?;
+    let shift = sound.pre_skip.saturating_sub(LOOKAHEAD);
     let mut gaps: Vec<_> = folder.entries().filter_map(|entry| silent_gap(entry, track)).collect();
     gaps.sort_unstable();
-    let shift = read.pre_skip.saturating_sub(crate::format::ogg_opus::LOOKAHEAD);
-    let mut packets = read.packets.iter().peekable();
-    for (first, end) in gaps {
+    let mut gaps = gaps.into_iter().map(|(first, end)| (first + shift, end + shift)).peekable();
+    let mut in_gap = None;
+    while let Some((begin, packet)) = sound.next()? {
+        let end = begin + opus::duration(packet).unwrap_or(0);
         // Both are rounded to the packets that lie in between.
-        let (first, end) = (first + shift, end + shift);
-        while packets.next_if(|(begin, _)| *begin < first).is_some() {}
-        while let Some((begin, packet)) =
-            packets.next_if(|(begin, packet)| *begin + opus::duration(packet).unwrap_or(0) <= end)
-        {
-            if !opus::is_filler(packet) {
-                problems.push(Problem::SoundInGap { file: file.clone(), sample: begin - shift });
-                return Ok(problems);
-            }
+        while gaps.next_if(|(_, until)| *until < end).is_some() {}
+        if gaps.peek().is_some_and(|(first, _)| *first <= begin) && !opus::is_filler(packet) {
+            in_gap.get_or_insert(begin - shift);
         }
     }
+    let mut problems = Vec::new();
+    if let Some(recording) = samples
+        && sound.samples() != recording
+    {
+        problems.push(Problem::WrongLength { file: name.clone(), samples: sound.samples(), recording });
+    }
+    problems.extend(in_gap.map(|sample| Problem::SoundInGap { file: name.clone(), sample }));
     Ok(problems)
 }
 
 /// Where a track has no sound, for whatever reason.
 fn silent_gap(entry: &Entry, of: &str) -> Option<(u64, u64)> {
     match entry {
-        Entry::Gap { track, kind, first, samples } if track == of => {
+        Entry::Gap { track, kind, first, samples, .. } if track == of => {
             let silent =
                 [GapKind::NotSent, GapKind::Silent, GapKind::Lost, GapKind::Disk, GapKind::Corrected];
             silent.contains(kind).then_some((*first, first + samples))

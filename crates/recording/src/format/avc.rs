@@ -76,9 +76,29 @@ pub(crate) fn sample(frame: &[u8]) -> Vec<u8> {
     sample
 }
 
-/// Whether a frame that is no key frame brings parameter sets: what follows may need them.
-pub(crate) fn has_parameters(frame: &[u8]) -> bool {
-    units(frame).any(|unit| [SEQUENCE_PARAMETERS, PICTURE_PARAMETERS].contains(&kind(unit)))
+/// Whether a frame brings parameter sets that `configuration` does not hold: what follows may need them.
+pub(crate) fn brings_others(frame: &[u8], configuration: &[u8]) -> bool {
+    let held = parameter_sets(configuration);
+    let is_parameter_set = |unit: &&[u8]| [SEQUENCE_PARAMETERS, PICTURE_PARAMETERS].contains(&kind(unit));
+    units(frame).filter(is_parameter_set).any(|unit| !held.contains(&unit))
+}
+
+/// The parameter sets of a decoder configuration: a count before those of each kind, a length before each.
+fn parameter_sets(configuration: &[u8]) -> Vec<&[u8]> {
+    let mut sets = Vec::new();
+    let mut rest = configuration.get(5..).unwrap_or_default();
+    for mask in [0x1f, 0xff] {
+        let Some((count, mut behind)) = rest.split_first() else { break };
+        for _ in 0..count & mask {
+            let Some(([high, low], set)) = behind.split_first_chunk() else { return sets };
+            let len = u16::from_be_bytes([*high, *low]).into();
+            let Some((set, next)) = set.split_at_checked(len) else { return sets };
+            sets.push(set);
+            behind = next;
+        }
+        rest = behind;
+    }
+    sets
 }
 
 #[cfg(test)]
@@ -100,10 +120,23 @@ mod tests {
         assert_eq!(configuration(&KEY[17..]), None, "nobody could decode it");
     }
 
+    #[test]
+    fn parameter_sets_that_come_again_are_no_others() {
+        let held = configuration(&KEY).unwrap();
+        assert_eq!(parameter_sets(&held), [&KEY[4..9], &KEY[12..15]]);
+        // All of them, one, none, and one that differs in a byte.
+        assert!(!brings_others(&KEY, &held) && !brings_others(&KEY[9..], &held));
+        assert!(!brings_others(&KEY[17..], &held));
+        let mut other = KEY;
+        other[14] = 7;
+        assert!(brings_others(&other, &held));
+        assert!(brings_others(&KEY, &held[..9]) && brings_others(&KEY, &[]));
+    }
+
     proptest! {
         #[test]
         fn nothing_panics(bytes in proptest::collection::vec(0_u8..3, 0..200)) {
-            _ = (configuration(&bytes), sample(&bytes), has_parameters(&bytes));
+            _ = (configuration(&bytes), sample(&bytes), brings_others(&bytes, &bytes), parameter_sets(&bytes));
         }
     }
 }

@@ -183,6 +183,11 @@ impl MatroskaWriter {
     /// Ends the cluster, and gives all since it was last asked for.
     pub(crate) fn clusters(&mut self) -> Vec<u8> {
         self.close_cluster();
+        self.closed_clusters()
+    }
+
+    /// The clusters that are closed since it was last asked for any. That which is being filled goes on.
+    pub(crate) fn closed_clusters(&mut self) -> Vec<u8> {
         self.len += self.closed.len() as u64;
         std::mem::take(&mut self.closed)
     }
@@ -202,12 +207,6 @@ impl MatroskaWriter {
             cues_at
         });
         (tail, self.head(Some(End { at: end, len: self.len, cues })).0)
-    }
-
-    /// The whole of a file of which nothing was given away, ended at `end` milliseconds.
-    pub(crate) fn whole(&mut self, end: u64) -> Vec<u8> {
-        let (tail, head) = self.finish(end);
-        [head, tail].concat()
     }
 
     /// What the file begins with, always equally long; and where in it the segment's content begins.

@@ -3,4 +3,5 @@
 pub(crate) mod avc;
 pub(crate) mod matroska;
 pub(crate) mod ogg_opus;
+mod ogg_page;
 pub(crate) mod wav;
