@@ -40,7 +40,7 @@ pub struct Gap {
 }
 
 /// The gaps of one track, joined where they touch.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct GapMap(Vec<Gap>);
 
 impl GapMap {

@@ -111,6 +111,17 @@ pub enum Entry {
         first: u64,
         /// How many.
         samples: u64,
+        /// Of pictures: the file that lacks them, because another may show the same source at that time. Where it is not said, the
+        /// track lacks them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+    },
+    /// It will not change any more where a track stands: what came up to now, and since it was last told.
+    Placed {
+        /// Which.
+        track: String,
+        /// By what it is known.
+        by: Placing,
     },
     /// The far end's clock was corrected.
     Clock {
@@ -172,6 +183,17 @@ pub enum Class {
     Tracks,
     /// The timeline.
     Timeline,
+}
+
+/// By what it is known where the streams of a track stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub enum Placing {
+    /// Their sender said how their clocks stand: to the sample.
+    Reports,
+    /// By when packets came: to the sample on the grid of ticks, and it may be the wrong tick.
+    Arrivals,
 }
 
 /// Who allowed a recording.
@@ -311,7 +333,13 @@ mod tests {
         let grant = GrantEntry::OwnResponsibility { statement: "a test".to_owned() };
         [
             Entry::Started { wall_millis: 5, sample_rate: 48_000, grant },
-            Entry::Gap { track: "mix".to_owned(), kind: GapKind::NotSent, first: 0, samples: 960 },
+            Entry::Gap {
+                track: "mix".to_owned(),
+                kind: GapKind::NotSent,
+                first: 0,
+                samples: 960,
+                file: None,
+            },
             Entry::Clock { by: -120, drift_ppm: 99.1 },
             Entry::Stopped { samples: 48_000 },
         ]

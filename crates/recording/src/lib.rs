@@ -25,6 +25,6 @@ mod writer;
 pub use error::{Fault, RecordingError};
 pub use gaps::{Gap, GapKind};
 pub use grant::{RecordingAuthority, RecordingGrant, SpentGrant};
-pub use journal::{Class, Entry, GrantEntry, Line, TimelineError};
+pub use journal::{Class, Entry, GrantEntry, Line, Placing, TimelineError};
 pub use recorder::{RecordingReport, WavRecorder};
 pub use tracks::{Note, NoteTaker, TrackEvent, TrackRecorder, TracksReport};

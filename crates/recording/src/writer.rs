@@ -3,6 +3,8 @@
 //! A disk that is slow fills the queue: pictures are refused first, then the mix, then the tracks. One that refuses what it is
 //! given is asked again each second; what it had taken before stays, and a page that it took in part is taken back.
 
+mod open;
+
 use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
@@ -11,9 +13,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use aws_lc_rs::digest::{Context, SHA256};
-
-use crate::disk::{Disk, DiskFile};
+use self::open::Open;
+use crate::disk::Disk;
 use crate::journal::{Class, hex};
 use crate::tracks::sink::{FileId, Sink};
 
@@ -22,9 +23,6 @@ const MOST_QUEUED: usize = 16 << 20;
 
 /// Orders that wait for the disk at the most.
 const MOST_ORDERS: usize = 16_384;
-
-/// A file that is longer keeps its beginning when it is closed: to sum up all of it anew would hold up the others.
-const MOST_BEGUN_ANEW: u64 = 256 << 20;
 
 /// How often a disk that refused is asked again, and files are looked for.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -43,6 +41,8 @@ pub(crate) enum DiskEvent {
 enum Order {
     Open(FileId, String, Class),
     Append(FileId, Vec<u8>),
+    /// In place of all behind so many bytes.
+    Rewrite(FileId, u64, Vec<u8>),
     Hash(FileId),
     /// With what the file begins with from now on, where that is known only now.
     Close(FileId, Option<Vec<u8>>),
@@ -180,15 +180,11 @@ impl Sink for Writer {
     }
 
     fn append(&mut self, file: FileId, bytes: Vec<u8>) -> bool {
-        let Some(&class) = self.classes.get(file) else { return false };
-        let len = bytes.len();
-        let room = self.shared.queued.fetch_add(len, Relaxed) + len <= share(class);
-        let taken = room && self.order(Order::Append(file, bytes));
-        if !taken {
-            self.shared.queued.fetch_sub(len, Relaxed);
-        }
-        self.note_slow(class, !taken);
-        taken
+        self.order_write(file, bytes.len(), Order::Append(file, bytes))
+    }
+
+    fn rewrite(&mut self, file: FileId, from: u64, bytes: Vec<u8>) -> bool {
+        self.order_write(file, bytes.len(), Order::Rewrite(file, from, bytes))
     }
 
     fn is_suspended(&self, file: FileId) -> bool {
@@ -208,6 +204,20 @@ impl Sink for Writer {
     }
 }
 
+impl Writer {
+    /// Gives an order to write `len` bytes, where there is room for them.
+    fn order_write(&mut self, file: FileId, len: usize, order: Order) -> bool {
+        let Some(&class) = self.classes.get(file) else { return false };
+        let room = self.shared.queued.fetch_add(len, Relaxed) + len <= share(class);
+        let taken = room && self.order(order);
+        if !taken {
+            self.shared.queued.fetch_sub(len, Relaxed);
+        }
+        self.note_slow(class, !taken);
+        taken
+    }
+}
+
 /// The disk's end.
 struct Thread {
     disk: Box<dyn Disk>,
@@ -216,58 +226,6 @@ struct Thread {
     tell: Box<dyn Fn(DiskEvent) + Send>,
     /// When the disk is asked again, or files are looked for.
     due: Option<Instant>,
-}
-
-struct Open {
-    name: String,
-    class: Class,
-    /// `None` until there is something in it.
-    file: Option<Box<dyn DiskFile>>,
-    /// Bytes that are there as a whole.
-    len: u64,
-    hash: Context,
-    /// What it did not take, in order. The recorder gives no more of its class meanwhile.
-    pending: Vec<u8>,
-    is_gone: bool,
-}
-
-impl Open {
-    /// Writes what is pending, all of it or nothing.
-    fn write(&mut self, disk: &mut dyn Disk) -> io::Result<()> {
-        if self.pending.is_empty() || self.is_gone {
-            return Ok(());
-        }
-        match &mut self.file {
-            None => self.file = Some(disk.create(&self.name, &self.pending)?),
-            Some(file) => {
-                if let Err(error) = file.append(&self.pending) {
-                    // What is there of it would be in the way of the next attempt, and of whoever reads the file.
-                    file.truncate(self.len)?;
-                    return Err(error);
-                }
-            }
-        }
-        self.hash.update(&self.pending);
-        self.len += self.pending.len() as u64;
-        self.pending.clear();
-        Ok(())
-    }
-}
-
-impl Open {
-    /// Ends the file: what the disk does not take now, it will not get, because the timeline says what is in it.
-    fn close(&mut self, disk: &mut dyn Disk, head: Option<Vec<u8>>) {
-        let is_whole = self.write(disk).is_ok();
-        self.pending.clear();
-        let Some(file) = self.file.as_mut().filter(|_| !self.is_gone) else { return };
-        if let Some(head) = head.filter(|_| is_whole && self.len <= MOST_BEGUN_ANEW)
-            && let Ok(hash) = file.begin_with(&head)
-        {
-            self.hash = hash;
-        }
-        // Its bytes are with the system; that they are on the disk, only this says.
-        _ = file.sync();
-    }
 }
 
 impl Thread {
@@ -292,14 +250,19 @@ impl Thread {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Open(id, name, class) => {
-                let hash = Context::new(&SHA256);
-                let (file, pending) = (None, Vec::new());
-                self.files.insert(id, Open { name, class, file, len: 0, hash, pending, is_gone: false });
+                self.files.insert(id, Open::new(name, class));
             }
             Order::Append(id, bytes) => {
                 self.shared.queued.fetch_sub(bytes.len(), Relaxed);
                 if let Some(open) = self.files.get_mut(&id) {
                     open.pending.extend(bytes);
+                }
+                self.write(id);
+            }
+            Order::Rewrite(id, from, bytes) => {
+                self.shared.queued.fetch_sub(bytes.len(), Relaxed);
+                if let Some(open) = self.files.get_mut(&id) {
+                    open.rewrite(from, bytes);
                 }
                 self.write(id);
             }

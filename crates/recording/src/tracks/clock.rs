@@ -4,8 +4,11 @@
 //! as far apart as they were sent, to a sample. The clock is known by when packets come: the fastest tell where it stands.
 //! Positions are samples at 48 kHz since the recording began, and may lie before that.
 
+mod fastest;
+
 use std::collections::{HashMap, VecDeque};
 
+use self::fastest::Fastest;
 use super::reports::{Report, Reports};
 use crate::opus::{FRAME, QUANTUM};
 
@@ -70,6 +73,12 @@ const LEAST_PAIRS: i64 = 5;
 /// By so many ticks the fastest packets can be misleading.
 const MOST_TICKS: i64 = 5;
 
+/// A stream of which its sender has made so many reports stands where those say.
+const ENOUGH_REPORTS: usize = 4;
+
+/// Until then it is waited for reports; who sends none within so long sends none: 15 s.
+const SETTLES: i64 = 15 * 48_000;
+
 /// Off by so much, a stream has begun anew: 5 s.
 const RESTARTED: i64 = 5 * 48_000;
 
@@ -94,6 +103,8 @@ pub(crate) struct SessionClock {
     began: Option<i64>,
     /// When it was last corrected.
     corrected: i64,
+    /// Streams that were moved, and by how much.
+    moves: Vec<(StreamId, i64)>,
 }
 
 #[derive(Debug)]
@@ -106,41 +117,10 @@ struct Stream {
     fastest: Fastest,
     /// It stands where its sender says.
     is_reported: bool,
-}
-
-/// The least delay of packets, by windows.
-#[derive(Debug, Default)]
-struct Fastest {
-    since: Option<i64>,
-    least: Option<i64>,
-    /// Of the window before.
-    settled: Option<i64>,
-}
-
-impl Fastest {
-    fn note(&mut self, now: i64, delay: i64, window: i64) {
-        let since = *self.since.get_or_insert(now);
-        if now - since >= window {
-            (self.settled, self.least, self.since) = (self.least, None, Some(now));
-        }
-        self.least = Some(self.least.map_or(delay, |least| least.min(delay)));
-    }
-
-    /// How far off the clock is: at once where packets come before they can, else after a window in which none was faster.
-    fn off(&self) -> Option<i64> {
-        self.settled.map(|settled| self.least.map_or(settled, |least| settled.min(least)))
-    }
-
-    /// The same, as soon as there is anything to tell by.
-    fn latest(&self) -> Option<i64> {
-        self.off().or(self.least)
-    }
-
-    fn moved(&mut self, by: i64) {
-        for delay in [&mut self.least, &mut self.settled].into_iter().flatten() {
-            *delay -= by;
-        }
-    }
+    /// When it got its place.
+    placed: i64,
+    /// It will not be moved any more but for a clock of its own.
+    is_settled: bool,
 }
 
 /// A correction of a clock.
@@ -184,9 +164,19 @@ impl SessionClock {
             None => self.grid = Some(base.rem_euclid(FRAME as i64)),
         }
         let fastest = Fastest::default();
-        let known = Stream { kind: stream.kind, last: (first, 0), base, fastest, is_reported: false };
+        let known = Stream {
+            kind: stream.kind,
+            last: (first, 0),
+            base,
+            fastest,
+            is_reported: false,
+            placed: to,
+            is_settled: stream.kind == StreamKind::Picture,
+        };
         self.streams.insert(stream, known);
         self.follow_reports(to);
+        // Nothing of it has a place before this.
+        self.moves.retain(|(moved, _)| *moved != stream);
     }
 
     /// By how many samples packets that would stand at these positions, and came then, have to be moved to stand where others came
@@ -220,10 +210,15 @@ impl SessionClock {
     /// Puts streams as far apart as their sender says: those of sound by whole frames, because their ticks are known already. Who says
     /// what cannot be, by when packets came, is not believed.
     fn follow_reports(&mut self, now: i64) {
-        let Self { streams, reports, .. } = self;
+        let Self { streams, reports, moves, .. } = self;
         let ahead = |id: &StreamId, known: &Stream| reports.ahead(*id, now, |time| known.sample(time));
-        let sounds = streams.iter().filter(|(id, _)| id.kind == StreamKind::Sound);
-        let mut all: Vec<_> = sounds.filter_map(|(id, known)| ahead(id, known)).collect();
+        let sounds = || streams.iter().filter(|(id, _)| id.kind == StreamKind::Sound);
+        // Those that are settled stay, and the others are moved.
+        let settled = sounds().filter(|(_, known)| known.is_settled && known.is_reported);
+        let mut all: Vec<_> = settled.filter_map(|(id, known)| ahead(id, known)).collect();
+        if all.is_empty() {
+            all.extend(sounds().filter_map(|(id, known)| ahead(id, known)));
+        }
         all.sort_unstable();
         // That of most: one that is wrong does not move the others.
         let Some(&usual) = all.get(all.len().saturating_sub(1) / 2) else { return };
@@ -245,8 +240,31 @@ impl SessionClock {
             if known.is_reported && by != 0 {
                 known.base += by;
                 known.fastest.moved(by);
+                moves.push((*id, by));
             }
         }
+    }
+
+    /// Which streams were moved since this was last asked, and by how much.
+    pub(crate) fn take_moves(&mut self) -> Vec<(StreamId, i64)> {
+        std::mem::take(&mut self.moves)
+    }
+
+    /// Whether a stream stays where it stands.
+    pub(crate) fn is_settled(&self, stream: StreamId) -> bool {
+        self.streams.get(&stream).is_some_and(|known| known.is_settled)
+    }
+
+    /// Which streams stay where they stand from `now` on; and whether their sender has said where that is.
+    pub(crate) fn settle(&mut self, now: i64) -> Vec<(StreamId, bool)> {
+        let Self { streams, reports, .. } = self;
+        let young = streams.iter_mut().filter(|(_, known)| !known.is_settled);
+        let settles = young.filter_map(|(id, known)| {
+            let has_enough = known.is_reported && reports.count(*id, now) >= ENOUGH_REPORTS;
+            known.is_settled = has_enough || now - known.placed >= SETTLES;
+            known.is_settled.then_some((*id, known.is_reported))
+        });
+        settles.collect()
     }
 
     /// The position of the packet of a known stream that came at `now`.
@@ -305,7 +323,7 @@ impl SessionClock {
     /// Moves a stream that has a clock of its own: one of sound by whole frames.
     fn correct_alone(&mut self) {
         let Some(all) = self.together.off() else { return };
-        for stream in self.streams.values_mut().filter(|stream| !stream.is_reported) {
+        for (id, stream) in self.streams.iter_mut().filter(|(_, stream)| !stream.is_reported) {
             let alone = stream.fastest.off().map_or(0, |off| off - all);
             let most = if stream.kind == StreamKind::Sound { OFF_ALONE } else { OFF_PICTURE };
             if alone.abs() > most {
@@ -315,6 +333,7 @@ impl SessionClock {
                 };
                 stream.base += by;
                 stream.fastest.moved(by);
+                self.moves.push((*id, by));
             }
         }
     }

@@ -1,15 +1,18 @@
 //! What one video socket shows: encoded pictures by their place on the timeline, into a file for each stretch of one source, codec
 //! and size. Pure.
 
+mod segment;
+
 use std::collections::HashMap;
 
 use offhook_media::video::{VideoCodec, VideoSize};
 
+use self::segment::{Ended, Segment};
 use super::sink::{FileId, Sink};
 use crate::format::avc;
-use crate::format::matroska::{Coding, MatroskaWriter};
-use crate::gaps::{Gap, GapKind};
-use crate::journal::{Class, Entry};
+use crate::format::matroska::Coding;
+use crate::gaps::GapKind;
+use crate::journal::Entry;
 use crate::opus::RATE;
 
 /// A cluster is written so often: a kill costs less than a second.
@@ -78,21 +81,8 @@ pub(crate) struct Film {
     last: Option<(i64, i64)>,
     /// Since when pictures came that cannot be used, and why.
     skipped: Option<(i64, GapKind)>,
-}
-
-struct Segment {
-    track: String,
-    coding: Coding,
-    file: FileId,
-    writer: MatroskaWriter,
-    /// What the timeline says of the file, once something is in it.
-    untold: Option<Entry>,
-    /// The last time in the file, in milliseconds.
-    newest: Option<u64>,
-    /// Since when pictures came without a gap.
-    shown: i64,
-    /// What the disk did not take yet.
-    unwritten: Vec<u8>,
+    /// Files that are closed, of which the disk has not said what is in them.
+    ended: Vec<Ended>,
 }
 
 /// How many files each track has.
@@ -122,13 +112,13 @@ impl Film {
             self.skipped.get_or_insert((0, GapKind::NoKeyFrame));
             return told;
         }
-        let is_suspended = self.segment.as_mut().is_some_and(|segment| segment.is_suspended(sink));
+        let is_suspended = self.segment.as_ref().is_some_and(|segment| segment.is_suspended(sink));
         if is_suspended || self.skipped.is_some() && !picture.is_key {
             let why = if is_suspended { GapKind::Disk } else { GapKind::NoKeyFrame };
             self.skipped.get_or_insert((position, why));
             return told;
         }
-        if !self.goes_on(picture) {
+        if !self.segment.as_ref().is_some_and(|segment| segment.fits(picture)) {
             self.end_segment(position, &mut told, sink);
             if self.track.as_ref() != Some(&picture.track()) {
                 // Another's pictures are no gap of this one.
@@ -149,26 +139,8 @@ impl Film {
         });
         self.last = Some((position, usual));
         segment.push(position, picture);
-        if position - segment.shown >= TELL {
-            told.push(segment.tell_shown(position));
-        }
+        told.extend(segment.tell_written(TELL));
         told
-    }
-
-    /// Whether a picture belongs into the file that is written.
-    fn goes_on(&self, picture: &Picture) -> bool {
-        let Some(segment) = &self.segment else { return false };
-        if segment.track != picture.track() {
-            return false;
-        }
-        match (&segment.coding, picture.codec) {
-            (Coding::Vp8 { .. }, VideoCodec::Vp8) | (Coding::H264 { .. }, VideoCodec::H264) => {}
-            _ => return false,
-        }
-        if picture.is_key {
-            return picture.coding().is_some_and(|coding| coding == segment.coding);
-        }
-        picture.codec != VideoCodec::H264 || !avc::has_parameters(&picture.data)
     }
 
     /// Why there is nothing between the last picture and this one; and tells that pictures were there up to then.
@@ -189,30 +161,18 @@ impl Film {
             None if position - last >= STANDS => GapKind::NotSent,
             None => return Vec::new(),
         };
-        let gap = Gap { kind, first_sample: sample(first), samples: (position - first).unsigned_abs() };
-        if gap.samples == 0 {
-            return Vec::new();
-        }
-        let mut told = Vec::new();
+        let Some(gap) = segment.gap(kind, first, position) else { return Vec::new() };
         // A new file begins behind the gap.
-        if segment.shown < first {
-            told.push(segment.tell_shown(first));
-        }
+        let shown = (segment.shown < first).then(|| segment.tell_shown(first));
         segment.shown = position;
-        told.push(Entry::Gap {
-            track: segment.track.clone(),
-            kind: gap.kind,
-            first: gap.first_sample,
-            samples: gap.samples,
-        });
-        told
+        shown.into_iter().chain([gap]).collect()
     }
 
     /// Gives the disk what is due at `now`.
     pub(crate) fn tick(&mut self, now: i64, sink: &mut dyn Sink) -> Option<Entry> {
         let segment = self.segment.as_mut()?;
         if segment.writer.cluster_began().is_some_and(|since| now - samples(since) >= CLUSTER) {
-            segment.unwritten.extend(segment.writer.clusters());
+            segment.end_cluster();
         }
         segment.flush(sink)
     }
@@ -226,8 +186,7 @@ impl Film {
             let (_, kind) = self.skipped.unwrap_or((last, GapKind::NotSent));
             let first = last + usual;
             if end - last >= STANDS {
-                let samples = (end - first).max(0).unsigned_abs();
-                told.push(Entry::Gap { track: segment.track.clone(), kind, first: sample(first), samples });
+                told.extend(segment.gap(kind, first, end));
             }
         }
         self.end_segment(end, &mut told, sink);
@@ -241,88 +200,27 @@ impl Film {
     }
 
     fn end_segment(&mut self, end: i64, told: &mut Vec<Entry>, sink: &mut dyn Sink) {
-        let Some(mut segment) = self.segment.take() else { return };
+        let Some(segment) = self.segment.take() else { return };
         let until = self.last.map_or(end, |(last, usual)| end.min(last + usual));
-        told.extend((until > segment.shown).then(|| segment.tell_shown(until)));
-        let (tail, head) =
-            segment.writer.finish(millis(end).max(segment.newest.map_or(0, |newest| newest + 1)));
-        segment.unwritten.extend(tail);
-        told.splice(0..0, segment.flush(sink));
-        // The disk has not taken all of it, and the index would lead nowhere.
-        let is_whole = segment.unwritten.is_empty() && !sink.is_suspended(segment.file);
-        if is_whole {
-            sink.close_with(segment.file, head);
-        } else {
-            sink.close(segment.file);
+        let (ended, file) = segment.end(end, until, sink);
+        told.splice(0..0, file);
+        self.ended.push(ended);
+    }
+
+    /// The disk has so many bytes of a file; when that is closed, it gets no more.
+    pub(crate) fn is_there(&mut self, file: FileId, bytes: u64, is_closed: bool) -> Vec<Entry> {
+        if let Some(segment) = self.segment.as_mut().filter(|segment| segment.file == file) {
+            segment.is_there(bytes);
         }
+        let is_over = |ended: &mut Ended| is_closed && ended.file == file;
+        self.ended.extract_if(.., is_over).flat_map(|ended| ended.tell(bytes)).collect()
+    }
+
+    /// The disk will not say any more what is in the files that were closed: what it is not known to have, it does not have.
+    pub(crate) fn give_up(&mut self) -> impl Iterator<Item = Entry> + '_ {
+        self.ended.drain(..).flat_map(|ended| ended.tell(0))
     }
 }
-
-impl Segment {
-    fn open(
-        picture: &Picture,
-        coding: Coding,
-        position: i64,
-        segments: &mut Segments,
-        sink: &mut dyn Sink,
-    ) -> Self {
-        let track = picture.track();
-        let number = segments.entry(track.clone()).or_default();
-        *number += 1;
-        let name = format!("{track}-{number}.{}", coding.extension());
-        let writer = MatroskaWriter::new(vec![coding.clone()], &track);
-        let VideoSize { width, height } = picture.size.unwrap_or(VideoSize { width: 0, height: 0 });
-        let file = sink.open(&name, Class::Video);
-        let told = Entry::Video {
-            track: track.clone(),
-            source: picture.source,
-            file: name,
-            first: sample(position),
-            codec: coding.name().to_owned(),
-            width,
-            height,
-        };
-        let unwritten = writer.beginning();
-        Self { track, coding, file, writer, untold: Some(told), newest: None, shown: position, unwritten }
-    }
-
-    fn push(&mut self, position: i64, picture: &Picture) {
-        // No two pictures have the same time: a player would show one of them.
-        let at = millis(position).max(self.newest.map_or(0, |newest| newest + 1));
-        self.newest = Some(at);
-        match self.coding {
-            Coding::H264 { .. } => {
-                self.writer.push(0, at, picture.is_key, &avc::sample(&picture.data));
-            }
-            _ => self.writer.push(0, at, picture.is_key, &picture.data),
-        }
-    }
-
-    fn tell_shown(&mut self, until: i64) -> Entry {
-        let first = std::mem::replace(&mut self.shown, until);
-        let samples = (until - first).max(0).unsigned_abs();
-        Entry::Shown { track: self.track.clone(), first: sample(first), samples }
-    }
-
-    /// Whether the disk takes nothing of this file at present.
-    fn is_suspended(&mut self, sink: &mut dyn Sink) -> bool {
-        sink.is_suspended(self.file) || self.unwritten.len() > MOST_UNWRITTEN
-    }
-
-    /// Gives the disk what it has not taken; names the file when something is in it.
-    fn flush(&mut self, sink: &mut dyn Sink) -> Option<Entry> {
-        // Before its first cluster there is nothing to see in it.
-        let is_empty = self.untold.is_some() && self.unwritten.len() <= self.writer.beginning().len();
-        if self.unwritten.is_empty() || is_empty || !sink.append(self.file, self.unwritten.clone()) {
-            return None;
-        }
-        self.unwritten.clear();
-        self.untold.take()
-    }
-}
-
-/// What may wait for a queue that is full, before pictures are left out: a few clusters.
-const MOST_UNWRITTEN: usize = 1 << 20;
 
 fn sample(position: i64) -> u64 {
     position.max(0).unsigned_abs()

@@ -1,7 +1,6 @@
 //! All tracks of a recording, and its timeline: what is heard, said and told comes in with the time, files come out. Pure.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io;
 
 use offhook_media::FrameOrigin;
 
@@ -133,7 +132,7 @@ impl Meeting {
             (_, None) => Key::Speaker(packet.ssrc),
         };
         let stream = StreamId { kind: StreamKind::Sound, section: packet.section, ssrc: packet.ssrc };
-        let own = track_packet(&packet);
+        let own = track_packet(&packet, stream);
         if own.is_voice {
             self.last_voice = self.last_voice.max(packet.at);
         }
@@ -144,7 +143,8 @@ impl Meeting {
                 None => self.clock.position(stream, packet.time),
             };
             let Some(position) = position else { return };
-            self.track(key).insert(position, own);
+            let is_settled = self.clock.is_settled(stream);
+            self.track(key).insert(position, own, is_settled);
         } else if packet.sequence.is_some() {
             let waiting = Waiting { key, time: packet.time, at: packet.at, packet: own };
             self.waiting.entry(stream).or_default().push(waiting);
@@ -167,6 +167,16 @@ impl Meeting {
     /// The far end says how the clock of a stream stands.
     pub(crate) fn reported(&mut self, kind: StreamKind, section: usize, ssrc: u32, report: Report) {
         self.clock.reported(StreamId { kind, section, ssrc }, report);
+        self.follow_moves();
+    }
+
+    /// Tells tracks of streams that stand elsewhere than was thought.
+    fn follow_moves(&mut self) {
+        for (stream, by) in self.clock.take_moves() {
+            self.tracks.values_mut().for_each(|track| track.moved(stream, by));
+            let heard = self.heard.values_mut().filter(|(heard, ..)| *heard == stream);
+            heard.filter_map(|(.., next)| next.as_mut()).for_each(|next| *next += by);
+        }
     }
 
     /// The video sockets that show nothing more before a key frame.
@@ -178,7 +188,8 @@ impl Meeting {
     pub(crate) fn sent(&mut self, packet: Packet<'_>) {
         let (first, at) = *self.said.get_or_insert((packet.time, packet.at));
         let position = at + i64::from(packet.time.wrapping_sub(first).cast_signed());
-        self.track(Key::Bot).insert(position, track_packet(&packet));
+        let stream = StreamId { kind: StreamKind::Sound, section: packet.section, ssrc: packet.ssrc };
+        self.track(Key::Bot).insert(position, track_packet(&packet, stream), true);
     }
 
     /// What the jitter buffer of a section made of a tick.
@@ -188,7 +199,7 @@ impl Meeting {
         let next = match origin {
             FrameOrigin::Concealed => {
                 if let Some(position) = next {
-                    self.track(key).guessed(position);
+                    self.track(key).guessed(position, stream);
                 }
                 next.map(|position| position + FRAME as i64)
             }
@@ -199,35 +210,37 @@ impl Meeting {
     }
 
     /// Writes what is due at `now`.
-    ///
-    /// # Errors
-    /// Never in practice: memory is written to.
-    pub(crate) fn tick(&mut self, now: i64, sink: &mut dyn Sink) -> io::Result<()> {
+    pub(crate) fn tick(&mut self, now: i64, sink: &mut dyn Sink) {
         self.now = self.now.max(now);
         self.place_waiting(now, LOOK);
         let quiet = now - self.last_voice > QUIET;
         if let Some(step) = self.clock.correct(now, quiet) {
             self.tell(Entry::Clock { by: step.by, drift_ppm: step.drift_ppm }, sink);
         }
+        self.follow_moves();
         let mut told = self.write_pictures(sink);
         for film in self.films.values_mut() {
             told.extend(film.tick(now, sink));
         }
         for track in self.tracks.values_mut() {
-            told.extend(track.tick(now, sink)?);
+            told.extend(track.tick(now, sink));
+        }
+        for (stream, is_reported) in self.clock.settle(now) {
+            told.extend(self.tracks.values_mut().filter_map(|track| track.settled(stream, is_reported)));
         }
         told.into_iter().for_each(|entry| self.tell(entry, sink));
         if now - self.vouched >= VOUCH {
             self.vouched = now;
-            let tracks = self.tracks.values().filter_map(Track::file_id);
+            // What may be written anew is vouched for later.
+            let tracks = self.tracks.values().filter(|track| track.young.is_none());
+            let tracks = tracks.filter_map(Track::file_id);
             let films = self.films.values().filter_map(Film::file_id);
             tracks.chain(films).for_each(|file| sink.hash(file));
         }
-        Ok(())
     }
 
     /// Ends all tracks at `now`, and closes their files. [`stopped`](Self::stopped) follows, when they are closed.
-    pub(crate) fn finish(&mut self, now: i64, sink: &mut dyn Sink) -> io::Result<()> {
+    pub(crate) fn finish(&mut self, now: i64, sink: &mut dyn Sink) {
         self.now = self.now.max(now);
         self.place_waiting(now, 0);
         let mut told = self.write_pictures(sink);
@@ -235,14 +248,22 @@ impl Meeting {
             told.extend(film.finish(self.now, sink));
         }
         for track in self.tracks.values_mut() {
-            told.extend(track.finish(self.now, sink)?);
+            told.extend(track.finish(self.now, sink));
         }
         told.into_iter().for_each(|entry| self.tell(entry, sink));
-        Ok(())
+    }
+
+    /// The disk has so many bytes of a file; when that is closed, it gets no more.
+    pub(crate) fn is_there(&mut self, file: FileId, bytes: u64, is_closed: bool, sink: &mut dyn Sink) {
+        let films = self.films.values_mut();
+        let told: Vec<_> = films.flat_map(|film| film.is_there(file, bytes, is_closed)).collect();
+        told.into_iter().for_each(|entry| self.tell(entry, sink));
     }
 
     /// Writes the last line.
     pub(crate) fn stopped(&mut self, sink: &mut dyn Sink) {
+        let told: Vec<_> = self.films.values_mut().flat_map(Film::give_up).collect();
+        told.into_iter().for_each(|entry| self.tell(entry, sink));
         self.tell(Entry::Stopped { samples: self.now.max(0).unsigned_abs() }, sink);
         sink.close(self.timeline);
     }
@@ -309,9 +330,11 @@ impl Meeting {
         due.sort_by_key(|(stream, waiting)| (waiting.first().map(|first| first.at), stream.section));
         for (stream, waiting) in due {
             self.clock.place(stream, waiting.iter().map(|one| (one.time, one.at)));
+            self.follow_moves();
             for Waiting { key, time, at, packet } in waiting {
                 if let Some(position) = self.clock.arrived(stream, time, at) {
-                    self.track(key).insert(position, packet);
+                    let is_settled = self.clock.is_settled(stream);
+                    self.track(key).insert(position, packet, is_settled);
                 }
             }
         }
@@ -319,7 +342,7 @@ impl Meeting {
     }
 }
 
-fn track_packet(packet: &Packet<'_>) -> TrackPacket {
+fn track_packet(packet: &Packet<'_>, stream: StreamId) -> TrackPacket {
     let is_voice = !opus::is_pause(packet.payload) && packet.level.is_none_or(|level| level < NO_VOICE);
-    TrackPacket { payload: packet.payload.to_vec(), ssrc: packet.ssrc, sequence: packet.sequence, is_voice }
+    TrackPacket { payload: packet.payload.to_vec(), stream, sequence: packet.sequence, is_voice }
 }

@@ -2,12 +2,14 @@
 
 mod clock;
 mod film;
+mod given;
 mod meeting;
 mod reports;
 pub(crate) mod sink;
 mod spurts;
 mod thread;
 mod track;
+mod young;
 
 #[cfg(test)]
 mod tests;
@@ -36,7 +38,7 @@ use crate::writer::Writer;
 pub struct TrackRecorder {
     directory: PathBuf,
     orders: Sender<Order>,
-    thread: Option<JoinHandle<io::Result<Ended>>>,
+    thread: Option<JoinHandle<Ended>>,
     grant: Option<RecordingGrant>,
 }
 
@@ -188,10 +190,8 @@ impl TrackRecorder {
     /// When the recorder failed; what is on disk stays readable.
     pub fn stop(mut self) -> Result<(TracksReport, SpentGrant), RecordingError> {
         _ = self.orders.send(Order::Stop);
-        let ended = self.thread.take().map(JoinHandle::join);
-        let ended = match ended {
-            Some(Ok(Ok(ended))) => Ok(ended),
-            Some(Ok(Err(error))) => Err(error),
+        let ended = match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(ended)) => Ok(ended),
             _ => Err(io::Error::other("the recorder's thread failed")),
         };
         let path = self.directory.clone();

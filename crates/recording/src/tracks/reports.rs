@@ -49,11 +49,23 @@ impl Reports {
         reports.push_back(report);
     }
 
+    /// How many reports of a stream came of late.
+    pub(super) fn count(&self, stream: StreamId, now: i64) -> usize {
+        self.fresh(stream, now).count()
+    }
+
+    fn fresh(&self, stream: StreamId, now: i64) -> impl Iterator<Item = &Report> + Clone {
+        let all = self.0.get(&stream).into_iter().flatten();
+        all.filter(move |report| now - report.at < FRESH)
+    }
+
     /// How far the clock of a stream, on which `sample` says where a time stands, is ahead of the wall clock at `now`; `None` where too
     /// little was reported of late. A sender that was late counts from when it sent: what is furthest ahead was in time.
     pub(super) fn ahead(&self, stream: StreamId, now: i64, sample: impl Fn(u32) -> i64) -> Option<i64> {
-        let fresh = self.0.get(&stream)?.iter().filter(|report| now - report.at < FRESH);
-        let ahead = fresh.map(|report| sample(report.time) - report.wall());
-        if ahead.clone().count() < LEAST { None } else { ahead.max() }
+        let fresh = self.fresh(stream, now);
+        if fresh.clone().count() < LEAST {
+            return None;
+        }
+        fresh.map(|report| sample(report.time) - report.wall()).max()
     }
 }

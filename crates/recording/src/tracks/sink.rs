@@ -11,6 +11,9 @@ pub(crate) trait Sink {
     fn open(&mut self, name: &str, class: Class) -> FileId;
     /// Appends whole pages or lines; `false` when it cannot take them now, and they are the caller's still.
     fn append(&mut self, file: FileId, bytes: Vec<u8>) -> bool;
+    /// Puts this in the place of all behind the first `from` bytes that were given before, so that a kill leaves what was there or this;
+    /// `false` when it cannot.
+    fn rewrite(&mut self, file: FileId, from: u64, bytes: Vec<u8>) -> bool;
     /// Whether the disk does not take what was given before.
     fn is_suspended(&self, file: FileId) -> bool;
     /// Nothing follows.

@@ -4,7 +4,7 @@
 const PAUSE: u64 = 24_000;
 
 /// Spans of speech.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Spurts(Vec<(u64, u64)>);
 
 impl Spurts {

@@ -1,83 +1,20 @@
 //! Whole meetings on a clock of our own: what is sent is known, and what is in the files is held against it.
 
+mod disk;
+mod memory;
+mod placing;
 mod reports;
 
 use std::collections::{BTreeMap, HashMap};
 
 use offhook_media::FrameOrigin;
 
+pub(super) use self::memory::Memory;
+use super::film::Picture;
 use super::meeting::{Meeting, Packet};
-use super::sink::{FileId, Sink};
 use crate::folder::read_opus;
 use crate::gaps::GapKind;
-use crate::journal::{self, Class, Entry, GrantEntry};
-
-/// A disk in memory, which can be told to refuse.
-#[derive(Default)]
-pub(super) struct Memory {
-    files: Vec<(String, Class, Vec<u8>)>,
-    pub(super) refuses: Option<Class>,
-}
-
-impl Sink for Memory {
-    fn open(&mut self, name: &str, class: Class) -> FileId {
-        self.files.push((name.to_owned(), class, Vec::new()));
-        self.files.len() - 1
-    }
-
-    fn append(&mut self, file: FileId, bytes: Vec<u8>) -> bool {
-        let (_, class, content) = &mut self.files[file];
-        let taken = self.refuses.is_none_or(|refused| *class > refused);
-        if taken {
-            content.extend(bytes);
-        }
-        taken
-    }
-
-    fn is_suspended(&self, file: FileId) -> bool {
-        self.refuses.is_some_and(|refused| self.files[file].1 <= refused)
-    }
-
-    fn close(&mut self, _: FileId) {}
-
-    fn close_with(&mut self, file: FileId, head: Vec<u8>) {
-        self.files[file].2[..head.len()].copy_from_slice(&head);
-    }
-
-    fn hash(&mut self, _: FileId) {}
-}
-
-impl Memory {
-    pub(super) fn file(&self, name: &str) -> &[u8] {
-        &self.files.iter().find(|(file, ..)| file == name).unwrap_or_else(|| panic!("no {name}")).2
-    }
-
-    pub(super) fn entries(&self) -> Vec<Entry> {
-        let read = journal::read(self.file(journal::FILE)).unwrap();
-        read.lines.into_iter().map(|line| line.entry).collect()
-    }
-
-    /// The ticks of a sender whose packets are in a file, each with its position on the timeline.
-    fn ticks(&self, name: &str) -> Vec<(u32, i64)> {
-        let file = read_opus(self.file(name)).unwrap();
-        let shift = file.pre_skip as i64 - 312;
-        let tick = |packet: &[u8]| match packet {
-            [TOC, MARK, tick @ ..] => Some(u32::from_be_bytes(tick.try_into().ok()?)),
-            _ => None,
-        };
-        file.packets.iter().filter_map(|(at, packet)| Some((tick(packet)?, *at as i64 - shift))).collect()
-    }
-
-    pub(super) fn gaps(&self, of: &str, which: GapKind) -> Vec<(u64, u64)> {
-        let gap = |entry| match entry {
-            Entry::Gap { track, kind, first, samples } if track == of && kind == which => {
-                Some((first, samples))
-            }
-            _ => None,
-        };
-        self.entries().into_iter().filter_map(gap).collect()
-    }
-}
+use crate::journal::{Class, Entry, GrantEntry};
 
 /// SILK wideband, a frame of 20 ms; and a byte by which packets of senders here are known.
 const TOC: u8 = 9 << 3;
@@ -184,12 +121,12 @@ fn half_an_hour_of_loss_jitter_and_drift_keeps_every_track_aligned() {
             meeting.received(packet);
         }
         if tick.is_multiple_of(2) {
-            meeting.tick(now, &mut sink).unwrap();
+            meeting.tick(now, &mut sink);
         }
     }
     let end = leaves(SECONDS * 50) + 4800;
-    meeting.tick(end, &mut sink).unwrap();
-    meeting.finish(end, &mut sink).unwrap();
+    meeting.tick(end, &mut sink);
+    meeting.finish(end, &mut sink);
     meeting.stopped(&mut sink);
 
     let mut places = HashMap::<u32, i64>::new();
@@ -234,9 +171,11 @@ fn meeting(ticks: u32, mut happens: impl FnMut(u32, &mut Meeting, &mut Memory)) 
     let mut meeting = begin(&mut sink);
     for tick in 0..ticks {
         happens(tick, &mut meeting, &mut sink);
-        meeting.tick(i64::from(tick) * 960 + 700, &mut sink).unwrap();
+        meeting.tick(i64::from(tick) * 960 + 700, &mut sink);
+        sink.answer(&mut meeting);
     }
-    meeting.finish(i64::from(ticks) * 960, &mut sink).unwrap();
+    meeting.finish(i64::from(ticks) * 960, &mut sink);
+    sink.answer(&mut meeting);
     meeting.stopped(&mut sink);
     sink
 }

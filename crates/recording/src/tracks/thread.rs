@@ -1,6 +1,5 @@
 //! [io] The recorder's thread: from the tap to the tracks, and from the disk to whoever listens.
 
-use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -73,7 +72,7 @@ impl Recording {
         }
     }
 
-    pub(super) fn run(mut self) -> io::Result<Ended> {
+    pub(super) fn run(mut self) -> Ended {
         self.tap.request_key_frames();
         loop {
             let over = self.obey();
@@ -82,7 +81,7 @@ impl Recording {
             if over {
                 return self.end(now);
             }
-            self.meeting.tick(now, &mut Named { writer: &mut self.writer, names: &mut self.files })?;
+            self.meeting.tick(now, &mut Named { writer: &mut self.writer, names: &mut self.files });
             for event in self.writer.events() {
                 self.on_disk_event(event);
             }
@@ -203,14 +202,15 @@ impl Recording {
                 if let Some(name) = self.files.get(file).filter(|name| *name != journal::FILE) {
                     let entry = Entry::Hash { file: name.clone(), bytes, sha256, closed };
                     self.tell(entry);
+                    self.meeting.is_there(file, bytes, closed, &mut self.writer);
                 }
             }
         }
     }
 
-    fn end(mut self, now: i64) -> io::Result<Ended> {
+    fn end(mut self, now: i64) -> Ended {
         // The timeline vouches for the files, so they are closed before it is.
-        self.meeting.finish(now, &mut Named { writer: &mut self.writer, names: &mut self.files })?;
+        self.meeting.finish(now, &mut Named { writer: &mut self.writer, names: &mut self.files });
         while self.writer.closing() > 0
             && let Some(event) = self.writer.next_event(DISK_TIME)
         {
@@ -219,12 +219,12 @@ impl Recording {
         self.meeting.stopped(&mut self.writer);
         let tracks = self.meeting.tracks();
         self.writer.finish(DISK_TIME);
-        Ok(Ended {
+        Ended {
             samples: now.max(0).unsigned_abs(),
             tracks,
             dropped: self.dropped,
             head: self.meeting.head().to_owned(),
-        })
+        }
     }
 }
 
@@ -253,9 +253,9 @@ fn position(began: MediaInstant, at: MediaInstant) -> i64 {
 }
 
 /// The disk, with a list of what its files are called.
-struct Named<'a> {
-    writer: &'a mut Writer,
-    names: &'a mut Vec<String>,
+pub(super) struct Named<'a> {
+    pub(super) writer: &'a mut Writer,
+    pub(super) names: &'a mut Vec<String>,
 }
 
 impl Sink for Named<'_> {
@@ -268,6 +268,10 @@ impl Sink for Named<'_> {
 
     fn append(&mut self, file: FileId, bytes: Vec<u8>) -> bool {
         self.writer.append(file, bytes)
+    }
+
+    fn rewrite(&mut self, file: FileId, from: u64, bytes: Vec<u8>) -> bool {
+        self.writer.rewrite(file, from, bytes)
     }
 
     fn is_suspended(&self, file: FileId) -> bool {

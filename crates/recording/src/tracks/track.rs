@@ -1,13 +1,14 @@
 //! One participant's sound: packets by their place on the timeline, into an Ogg Opus file that begins with the recording. Pure.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::io;
 
+use super::clock::StreamId;
 use super::sink::{FileId, Sink};
 use super::spurts::Spurts;
+use super::young::Young;
 use crate::format::ogg_opus::{LOOKAHEAD, OggOpusWriter};
 use crate::gaps::{Gap, GapKind, GapMap};
-use crate::journal::{Class, Entry};
+use crate::journal::{Class, Entry, Placing};
 use crate::opus::{self, FRAME, QUANTUM};
 
 /// How long packets wait for those before them: what comes later than that finds its place taken.
@@ -29,7 +30,7 @@ const GUESSED: u64 = 5;
 #[derive(Clone, Debug)]
 pub(crate) struct TrackPacket {
     pub(crate) payload: Vec<u8>,
-    pub(crate) ssrc: u32,
+    pub(crate) stream: StreamId,
     /// Its number; `None` of a copy, which came in another packet.
     pub(crate) sequence: Option<u16>,
     /// Something is said in it.
@@ -37,13 +38,14 @@ pub(crate) struct TrackPacket {
 }
 
 /// A track in the making.
+#[derive(Clone)]
 pub(crate) struct Track {
     pub(crate) name: String,
     source: Option<u32>,
     class: Class,
     segments: usize,
-    file: Option<File>,
-    held: BTreeMap<i64, TrackPacket>,
+    pub(super) file: Option<File>,
+    pub(super) held: BTreeMap<i64, TrackPacket>,
     last: Option<Last>,
     /// From where on silence was written without knowing why, up to now.
     unexplained: Option<u64>,
@@ -55,10 +57,13 @@ pub(crate) struct Track {
     unwritten: Vec<u8>,
     /// Packets were not kept, because of the disk.
     was_suspended: bool,
+    /// While it is not sure where a stream stands: what was written since.
+    pub(super) young: Option<Young>,
 }
 
-struct File {
-    id: FileId,
+#[derive(Clone)]
+pub(super) struct File {
+    pub(super) id: FileId,
     name: String,
     ogg: OggOpusWriter,
     /// From a position on the timeline to one in the decoder's output, so that the first packet lies where one can lie.
@@ -66,12 +71,15 @@ struct File {
     /// Where the page begins that is not written yet.
     page: u64,
     /// The timeline names it, which it does once there is sound in it.
-    is_told: bool,
+    pub(super) is_told: bool,
+    /// Bytes that the disk's queue has taken.
+    pub(super) given: u64,
 }
 
 /// The packet that was written last.
+#[derive(Clone)]
 struct Last {
-    ssrc: u32,
+    stream: StreamId,
     sequence: Option<u16>,
     samples: u64,
     toc: u8,
@@ -79,6 +87,7 @@ struct Last {
 }
 
 /// A guess of the jitter buffer that was heard at a position.
+#[derive(Clone)]
 struct Guess {
     position: i64,
     is_late: bool,
@@ -101,6 +110,7 @@ impl Track {
             spurts: Spurts::default(),
             unwritten: Vec::new(),
             was_suspended: false,
+            young: None,
         }
     }
 
@@ -108,8 +118,14 @@ impl Track {
         self.file.as_ref().map(|file| file.id)
     }
 
-    /// Takes in a packet that stands at `position`. One that is there already is not taken twice.
-    pub(crate) fn insert(&mut self, position: i64, packet: TrackPacket) {
+    /// Takes in a packet that stands at `position`. One that is there already is not taken twice. Where it is not `settled` where its
+    /// stream stands, that is noted.
+    pub(crate) fn insert(&mut self, position: i64, packet: TrackPacket, is_settled: bool) {
+        Young::note_packet(self, position, &packet, is_settled);
+        self.take(position, packet);
+    }
+
+    pub(super) fn take(&mut self, position: i64, packet: TrackPacket) {
         if packet.sequence.is_some() {
             let near = |guess: &&mut Guess| (guess.position - position).abs() < FRAME as i64 / 2;
             self.heard.iter_mut().filter(near).for_each(|guess| guess.is_late = true);
@@ -117,35 +133,46 @@ impl Track {
         self.held.entry(position).or_insert(packet);
     }
 
-    /// Whoever listened heard a guess of 20 ms at `position`.
-    pub(crate) fn guessed(&mut self, position: i64) {
+    /// Whoever listened to `stream` heard a guess of 20 ms at `position`.
+    pub(crate) fn guessed(&mut self, position: i64, stream: StreamId) {
+        Young::note_guess(self, position, stream);
+        self.take_guess(position);
+    }
+
+    pub(super) fn take_guess(&mut self, position: i64) {
         self.heard.push_back(Guess { position, is_late: false });
     }
 
     /// Writes what has waited long enough at `now`, and silence where nothing came. Gives what is to be told.
-    pub(crate) fn tick(&mut self, now: i64, sink: &mut dyn Sink) -> io::Result<Vec<Entry>> {
+    pub(crate) fn tick(&mut self, now: i64, sink: &mut dyn Sink) -> Vec<Entry> {
         let mut told = Vec::new();
-        self.write_held(now - HOLD, sink)?;
         let due = now - HOLD;
+        self.write_anew(due, sink);
+        self.write_held(due, sink);
         if self.end().is_some_and(|end| end + PATIENCE <= due) && !self.is_suspended(sink) {
-            self.fill(due)?;
+            self.fill(due);
         }
-        self.flush(PAGE, sink)?;
+        self.flush(PAGE, sink);
         self.tell_file(&mut told);
-        self.tell(now, &mut told);
-        Ok(told)
+        // What may be written anew may have other gaps then.
+        if self.young.is_none() {
+            self.tell(now, &mut told);
+        }
+        told
     }
 
     /// Ends the track at `end`, which all tracks share.
-    pub(crate) fn finish(&mut self, end: i64, sink: &mut dyn Sink) -> io::Result<Vec<Entry>> {
+    pub(crate) fn finish(&mut self, end: i64, sink: &mut dyn Sink) -> Vec<Entry> {
         let mut told = Vec::new();
-        self.write_held(end, sink)?;
+        self.write_anew(end, sink);
+        told.extend(self.young.take().map(|_| self.placed(Placing::Arrivals)));
+        self.write_held(end, sink);
         // What is said at the end comes out of a decoder that much later.
         let end = end + LOOKAHEAD as i64;
-        self.fill(end)?;
+        self.fill(end);
         self.explain(GapKind::NotSent, 0);
         if let Some(File { ogg, shift, page, .. }) = &mut self.file {
-            let last = ogg.finish((end + *shift).max(0).unsigned_abs())?;
+            let last = ogg.finish((end + *shift).max(0).unsigned_abs());
             self.unwritten.extend(last);
             *page = ogg.granule();
         }
@@ -155,53 +182,58 @@ impl Track {
             sink.close(id);
         }
         self.tell(i64::MAX, &mut told);
-        Ok(told)
+        told
     }
 
     /// The file is gone: the track goes on in another, which begins with the recording, too.
     pub(crate) fn begin_again(&mut self) {
-        (self.file, self.was_suspended) = (None, true);
+        (self.file, self.was_suspended, self.young) = (None, true, None);
         self.unwritten.clear();
     }
 
-    fn write_held(&mut self, until: i64, sink: &mut dyn Sink) -> io::Result<()> {
+    pub(super) fn write_held(&mut self, until: i64, sink: &mut dyn Sink) {
         while let Some(entry) = self.held.first_entry().filter(|entry| *entry.key() <= until) {
             let (position, packet) = entry.remove_entry();
             let Some(samples) = opus::duration(&packet.payload) else { continue };
             self.spurts.note(position.max(0).unsigned_abs(), samples, packet.is_voice);
             if self.file.is_none() {
-                self.open(position, sink)?;
+                self.open(position, sink);
             }
             if self.is_suspended(sink) {
                 continue;
             }
-            self.write(position, samples, packet)?;
+            self.write(position, samples, packet);
         }
-        Ok(())
     }
 
     /// Whether the disk takes nothing of this track at present.
-    fn is_suspended(&mut self, sink: &mut dyn Sink) -> bool {
+    pub(super) fn is_suspended(&mut self, sink: &mut dyn Sink) -> bool {
+        self.give(sink);
         let Some(file) = &self.file else { return false };
-        if !self.unwritten.is_empty() && sink.append(file.id, self.unwritten.clone()) {
-            self.unwritten.clear();
-        }
         let suspended = !self.unwritten.is_empty() || sink.is_suspended(file.id);
         self.was_suspended |= suspended;
         suspended
     }
 
-    fn open(&mut self, position: i64, sink: &mut dyn Sink) -> io::Result<()> {
+    /// Gives the disk what it has not taken.
+    fn give(&mut self, sink: &mut dyn Sink) {
+        let Some(file) = &mut self.file else { return };
+        if !self.unwritten.is_empty() && sink.append(file.id, self.unwritten.clone()) {
+            file.given += self.unwritten.len() as u64;
+            self.unwritten.clear();
+        }
+    }
+
+    fn open(&mut self, position: i64, sink: &mut dyn Sink) {
         self.segments += 1;
         let number = if self.segments > 1 { format!(".{}", self.segments) } else { String::new() };
         let name = format!("{}{number}.opus", self.name);
         let shift = (-position).rem_euclid(QUANTUM as i64);
         let comments = [("TITLE", self.name.clone()), ("OFFHOOK_TRACK", self.name.clone())];
         let serial = 1 + self.segments as u32;
-        let ogg = OggOpusWriter::new(serial, (LOOKAHEAD as i64 + shift) as u16, &comments)?;
+        let ogg = OggOpusWriter::new(serial, (LOOKAHEAD as i64 + shift) as u16, &comments);
         let id = sink.open(&name, self.class);
-        self.file = Some(File { id, name, ogg, shift, page: 0, is_told: false });
-        Ok(())
+        self.file = Some(File { id, name, ogg, shift, page: 0, is_told: false, given: 0 });
     }
 
     /// Where on the timeline what is written ends.
@@ -209,18 +241,18 @@ impl Track {
         self.file.as_ref().map(|file| file.ogg.granule() as i64 - file.shift)
     }
 
-    fn write(&mut self, position: i64, samples: u64, packet: TrackPacket) -> io::Result<()> {
-        let Some(end) = self.end() else { return Ok(()) };
+    fn write(&mut self, position: i64, samples: u64, packet: TrackPacket) {
+        let Some(end) = self.end() else { return };
         if position - end >= QUANTUM as i64 {
-            self.bridge(&packet, (position - end).unsigned_abs())?;
+            self.bridge(&packet, (position - end).unsigned_abs());
         }
         let lost = self.lost_before(&packet);
         let kind = self.kind_of_pause();
         self.explain(kind, lost);
-        let Some(end) = self.end() else { return Ok(()) };
+        let Some(end) = self.end() else { return };
         let overlap = (end - position).max(0).unsigned_abs().next_multiple_of(QUANTUM);
         self.last = Some(Last {
-            ssrc: packet.ssrc,
+            stream: packet.stream,
             sequence: packet.sequence.or(self.last.as_ref().and_then(|last| last.sequence)),
             samples,
             toc: packet.payload.first().copied().unwrap_or_default(),
@@ -228,7 +260,7 @@ impl Track {
         });
         if overlap >= samples {
             // Its place is taken: it came too late, or twice.
-            return Ok(());
+            return;
         }
         if overlap > 0 {
             // A packet cannot be cut, so what is left of it is made up.
@@ -236,8 +268,9 @@ impl Track {
             self.gaps.add(Gap { kind: GapKind::Corrected, first_sample: first, samples: samples - overlap });
             return self.silence(samples - overlap);
         }
-        let Some(file) = &mut self.file else { return Ok(()) };
-        file.ogg.push(packet.payload, samples)
+        if let Some(file) = &mut self.file {
+            file.ogg.push(packet.payload, samples);
+        }
     }
 
     /// Why nothing was said since the last packet.
@@ -254,14 +287,14 @@ impl Track {
 
     /// How much was lost between the last packet and this one, by their numbers: as long as the last for each that is missing.
     fn lost_before(&self, packet: &TrackPacket) -> u64 {
-        let Some(last) = self.last.as_ref().filter(|last| last.ssrc == packet.ssrc) else { return 0 };
+        let Some(last) = self.last.as_ref().filter(|last| last.stream == packet.stream) else { return 0 };
         let ahead = last.sequence.zip(packet.sequence).map_or(0, |(last, this)| this.wrapping_sub(last));
         // Half of all numbers lie behind.
         if ahead < 1 << 15 { u64::from(ahead.saturating_sub(1)) * last.samples } else { 0 }
     }
 
     /// Fills the time before `packet`: a short loss is left to the decoder.
-    fn bridge(&mut self, packet: &TrackPacket, samples: u64) -> io::Result<()> {
+    fn bridge(&mut self, packet: &TrackPacket, samples: u64) {
         if self.lost_before(packet) >= samples
             && !self.was_suspended
             && self.unexplained.is_none()
@@ -270,27 +303,27 @@ impl Track {
             let (frame, each) = opus::missing(last.toc);
             if samples.is_multiple_of(each) && samples / each <= GUESSED {
                 self.note_unexplained();
-                let Some(file) = &mut self.file else { return Ok(()) };
-                return (0..samples / each).try_for_each(|_| file.ogg.push(frame.clone(), each));
+                let Some(file) = &mut self.file else { return };
+                return (0..samples / each).for_each(|_| file.ogg.push(frame.clone(), each));
             }
         }
         self.note_unexplained();
-        self.silence(samples)
+        self.silence(samples);
     }
 
     /// Writes silence up to `until`.
-    fn fill(&mut self, until: i64) -> io::Result<()> {
+    fn fill(&mut self, until: i64) {
         let samples = self.end().map_or(0, |end| until - end).max(0).unsigned_abs();
         if samples < QUANTUM {
-            return Ok(());
+            return;
         }
         self.note_unexplained();
-        self.silence(samples)
+        self.silence(samples);
     }
 
-    fn silence(&mut self, samples: u64) -> io::Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        opus::silence(samples).try_for_each(|(packet, samples)| file.ogg.push(packet, samples))
+    fn silence(&mut self, samples: u64) {
+        let Some(file) = &mut self.file else { return };
+        opus::silence(samples).for_each(|(packet, samples)| file.ogg.push(packet, samples));
     }
 
     fn note_unexplained(&mut self) {
@@ -314,16 +347,18 @@ impl Track {
     }
 
     /// Gives the disk a page, where one is due.
-    fn flush(&mut self, due: u64, sink: &mut dyn Sink) -> io::Result<()> {
-        let Some(file) = &mut self.file else { return Ok(()) };
+    pub(super) fn flush(&mut self, due: u64, sink: &mut dyn Sink) {
+        let Some(file) = &mut self.file else { return };
         if file.ogg.granule() - file.page >= due.max(1) {
             file.page = file.ogg.granule();
-            self.unwritten.extend(file.ogg.pages()?);
+            self.unwritten.extend(file.ogg.pages());
         }
-        if !self.unwritten.is_empty() && sink.append(file.id, self.unwritten.clone()) {
-            self.unwritten.clear();
-        }
-        Ok(())
+        self.give(sink);
+    }
+
+    /// Tells how it is known where its streams stand.
+    pub(super) fn placed(&self, by: Placing) -> Entry {
+        Entry::Placed { track: self.name.clone(), by }
     }
 
     /// Names a file of which something was written.
@@ -352,6 +387,7 @@ impl Track {
             kind,
             first: first_sample,
             samples,
+            file: None,
         }));
         let spoke = self.spurts.take_before(over);
         told.extend(spoke.map(|(first, samples)| Entry::Spoke { track: track(), first, samples }));

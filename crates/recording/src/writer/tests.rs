@@ -3,7 +3,10 @@
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
+use aws_lc_rs::digest::{Context, SHA256};
+
 use super::*;
+use crate::disk::DiskFile;
 
 /// What is on the disk, and how it refuses.
 #[derive(Default)]
@@ -60,6 +63,19 @@ impl DiskFile for FakeFile {
     fn truncate(&mut self, len: u64) -> io::Result<()> {
         self.disk.0.lock().unwrap().files.get_mut(&self.name).unwrap().truncate(len as usize);
         Ok(())
+    }
+
+    fn rewrite(&mut self, from: u64, bytes: &[u8]) -> io::Result<Context> {
+        let mut state = self.disk.0.lock().unwrap();
+        if let Some((_, kind)) = state.refuses.filter(|(which, _)| self.name.contains(which)) {
+            return Err(kind.into());
+        }
+        let file = state.files.get_mut(&self.name).unwrap();
+        file.truncate(from as usize);
+        file.extend(bytes);
+        let mut context = Context::new(&SHA256);
+        context.update(file);
+        Ok(context)
     }
 
     fn begin_with(&mut self, head: &[u8]) -> io::Result<Context> {
@@ -171,4 +187,40 @@ fn a_slow_disk_refuses_pictures_before_the_mix_and_the_mix_before_tracks_and_nob
     // The test does not wait for a disk that slow.
     disk.0.lock().unwrap().pause = Duration::ZERO;
     writer.finish(Duration::from_secs(30));
+}
+
+#[test]
+fn what_is_rewritten_takes_the_place_of_what_was_given_before_wherever_that_is() {
+    let directory = tempfile::tempdir().unwrap();
+    let disk = crate::disk::Directory(directory.path().to_owned());
+    let mut writer = Writer::start(Box::new(disk)).unwrap();
+    let track = writer.open("track", Class::Tracks);
+    assert!(writer.append(track, b"one two three".to_vec()));
+    assert!(writer.rewrite(track, 4, b"zwei".to_vec()) && writer.append(track, b" drei".to_vec()));
+    writer.close(track);
+    let events = writer.finish(Duration::from_secs(10));
+    assert_eq!(std::fs::read(directory.path().join("track")).unwrap(), b"one zwei drei");
+    let sha = crate::journal::hash(b"one zwei drei");
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(event, DiskEvent::Hash { sha256, bytes: 13, .. } if *sha256 == sha))
+    );
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1, "nothing lies beside it");
+
+    // A disk that refuses meanwhile gets it later.
+    let disk = Fake::default();
+    let mut writer = Writer::start(Box::new(disk.clone())).unwrap();
+    let track = writer.open("track", Class::Tracks);
+    assert!(writer.append(track, b"one ".to_vec()));
+    disk.0.lock().unwrap().refuses = Some(("track", ErrorKind::StorageFull));
+    assert!(writer.append(track, b"two ".to_vec()));
+    next(&mut writer);
+    // In what the disk has, and in what it has not.
+    assert!(writer.rewrite(track, 2, b"ce ".to_vec()) && writer.rewrite(track, 5, b"twice ".to_vec()));
+    assert!(writer.rewrite(track, 11, b"more".to_vec()));
+    disk.0.lock().unwrap().refuses = None;
+    assert_eq!(next(&mut writer).1, None);
+    writer.finish(Duration::from_secs(10));
+    assert_eq!(disk.0.lock().unwrap().files["track"], b"once twice more");
 }

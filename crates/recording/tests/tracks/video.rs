@@ -9,13 +9,16 @@ use std::time::Duration;
 use offhook_media::film::{FilmPart, FilmReader};
 use offhook_media::video::VideoCodec;
 use offhook_media::{MediaClock, VideoSocketSender};
-use offhook_recording::TrackRecorder;
 use offhook_recording::folder::{self, Show};
+use offhook_recording::{TrackEvent, TrackRecorder};
 
 use crate::{Call, grant, room_again};
 
 const VP8: &[u8] = include_bytes!("../../../../assets/pattern.ivf");
 const H264: &[u8] = include_bytes!("../../../../assets/pattern.h264");
+
+/// How long an event may take on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Between two pictures.
 const BETWEEN: Duration = Duration::from_millis(40);
@@ -173,5 +176,57 @@ async fn a_full_disk_costs_pictures_while_it_is_full_and_nothing_before() {
     assert_eq!((verified.problems, verified.files, verified.duration), (vec![], 5, report.duration));
     assert!(films.iter().all(|times| times.is_sorted() && times.len() > 20), "{films:?}");
     assert!(timeline.contains(r#""kind":"disk""#), "{timeline}");
+    assert_eq!((report.dropped, heard.packets_lost), (0, 0), "the call did not notice");
+}
+
+/// A directory that can be written only later. Needs root and a kernel that lets it mount.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_only_directory_costs_what_comes_until_it_can_be_written() {
+    let mount = tempfile::tempdir().unwrap();
+    let path = mount.path().to_owned();
+    let mounts = |arguments: &[&str]| {
+        let mounted = Command::new("mount").args(arguments).arg(&path).output();
+        mounted.is_ok_and(|mounted| mounted.status.success())
+    };
+    if !mounts(&["-t", "tmpfs", "-o", "size=64m", "tmpfs"]) {
+        eprintln!("left out: this machine lets nobody mount a file system here");
+        return;
+    }
+    let directory = path.join("call");
+    std::fs::create_dir(&directory).unwrap();
+    assert!(mounts(&["-o", "remount,ro"]));
+    let mut call = Call::of_two_who_show().await;
+    let (tell, told) = mpsc::channel();
+    let tap = call.near.take_tap().unwrap();
+    let recorder = TrackRecorder::start(grant(), &directory, tap, move |event| _ = tell.send(event)).unwrap();
+    let (first, told) =
+        tokio::task::spawn_blocking(move || (told.recv_timeout(PATIENCE).unwrap(), told)).await.unwrap();
+    let TrackEvent::Degraded { cause, .. } = &first else { panic!("{first:?}") };
+    assert!(cause.contains("Read-only"), "{cause}");
+    // Some of the call is not taken.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(mounts(&["-o", "remount,rw"]));
+    tokio::task::spawn_blocking(move || {
+        while told.recv_timeout(PATIENCE).unwrap() != (TrackEvent::Resumed { without: vec![] }) {}
+    })
+    .await
+    .unwrap();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (report, _) = tokio::task::spawn_blocking(|| recorder.stop()).await.unwrap().unwrap();
+    let verified = folder::verify(&directory).unwrap();
+    let timeline = std::fs::read_to_string(directory.join("timeline.jsonl")).unwrap();
+    let films = ["video-socket0-1.webm", "screen-socket1-1.mkv"].map(|name| probed(&directory.join(name)).1);
+    let heard = call.near.stats().counters;
+    drop(call);
+    Command::new("umount").arg(&path).status().unwrap();
+    assert_eq!((verified.problems, verified.files, verified.duration), (vec![], 5, report.duration));
+    assert!(films.iter().all(|times| times.is_sorted() && times.len() > 20), "{films:?}");
+    for track in ["mix", "speaker-31", "video-socket0"] {
+        assert!(
+            timeline.contains(&format!(r#""type":"gap","track":"{track}","kind":"disk""#)),
+            "{track}: {timeline}"
+        );
+    }
     assert_eq!((report.dropped, heard.packets_lost), (0, 0), "the call did not notice");
 }

@@ -3,7 +3,7 @@
 use offhook_media::video::{VideoCodec, VideoSize};
 
 use super::Picture;
-use crate::folder::read_film;
+use crate::folder::{read_film, verify};
 use crate::format::matroska::Coding;
 use crate::gaps::GapKind;
 use crate::journal::{Class, Entry};
@@ -41,9 +41,11 @@ fn meeting(pictures: u32, mut happens: impl FnMut(u32, &mut Meeting, &mut Memory
     let mut meeting = begin(&mut sink);
     for number in 0..pictures {
         happens(number, &mut meeting, &mut sink);
-        meeting.tick(i64::from(number + 1) * BETWEEN, &mut sink).unwrap();
+        meeting.tick(i64::from(number + 1) * BETWEEN, &mut sink);
+        sink.answer(&mut meeting);
     }
-    meeting.finish(i64::from(pictures) * BETWEEN, &mut sink).unwrap();
+    meeting.finish(i64::from(pictures) * BETWEEN, &mut sink);
+    sink.answer(&mut meeting);
     meeting.stopped(&mut sink);
     sink
 }
@@ -52,7 +54,7 @@ fn meeting(pictures: u32, mut happens: impl FnMut(u32, &mut Meeting, &mut Memory
 fn shown(sink: &Memory, name: &str) -> Vec<(u32, u64)> {
     let film = read_film(sink.file(name)).unwrap();
     let number = |data: &[u8]| u32::from_be_bytes(data.try_into().unwrap());
-    film.frames.iter().map(|frame| (number(frame.data), frame.at)).collect()
+    film.frames.iter().map(|(frame, data)| (number(data), frame.at)).collect()
 }
 
 #[test]
@@ -76,9 +78,40 @@ fn pictures_stand_where_they_were_taken_and_the_file_is_closed_with_its_end() {
     assert_eq!(sink.gaps("video-500", GapKind::Lost), []);
 }
 
+/// A sequence and a picture parameter set.
+const PARAMETERS: [u8; 16] = [0, 0, 0, 1, 0x67, 66, 192, 31, 5, 0, 0, 0, 1, 0x68, 9, 8];
+
+/// The picture of that number in H.264, behind `head`.
+fn h264(number: u32, head: &[u8]) -> Picture {
+    let picture = picture(number);
+    let unit = if picture.is_key { 0x65 } else { 0x41 };
+    let data = [head, &[0, 0, 0, 1, unit, 1, 2, 3]].concat();
+    Picture { codec: VideoCodec::H264, size: picture.size.filter(|_| picture.is_key), data, ..picture }
+}
+
+#[test]
+fn parameter_sets_that_come_again_do_not_end_a_file_and_others_do() {
+    let mut other = PARAMETERS;
+    other[15] = 7;
+    let sink = meeting(150, |number, meeting, _| {
+        let head = match number {
+            // At a key frame, and both or one of them anywhere.
+            0 | 25 | 40 | 75 => &PARAMETERS[..],
+            55 => &PARAMETERS[9..],
+            // Without a key frame nobody knows what they are for.
+            90 => &other[..],
+            100 | 125 => &other,
+            _ => &[],
+        };
+        meeting.shown(h264(number, head));
+    });
+    let numbers = |name: &str| read_film(sink.file(name)).unwrap().frames.len();
+    assert_eq!((numbers("video-500-1.mkv"), numbers("video-500-2.mkv")), (90, 50));
+    assert_eq!(sink.gaps("video-500", GapKind::NoKeyFrame).len(), 1);
+}
+
 #[test]
 fn another_source_codec_or_size_begins_another_file_at_a_key_frame() {
-    let parameters = [0, 0, 0, 1, 0x67, 66, 192, 31, 5, 0, 0, 0, 1, 0x68, 9, 8];
     let sink = meeting(200, |number, meeting, _| {
         let mut picture = picture(number);
         match number {
@@ -93,12 +126,7 @@ fn another_source_codec_or_size_begins_another_file_at_a_key_frame() {
                 picture.size = Some(VideoSize { width: 320, height: 180 });
             }
             125..150 => {}
-            150.. => {
-                picture.codec = VideoCodec::H264;
-                let unit = if picture.is_key { 0x65 } else { 0x41 };
-                let head = if picture.is_key { &parameters[..] } else { &[] };
-                picture.data = [head, &[0, 0, 0, 1, unit, 1, 2, 3]].concat();
-            }
+            150.. => picture = h264(number, if picture.is_key { &PARAMETERS } else { &[] }),
         }
         meeting.shown(picture);
     });
@@ -112,7 +140,7 @@ fn another_source_codec_or_size_begins_another_file_at_a_key_frame() {
     assert_eq!(numbers("video-500-2.webm"), (125, 149, 25));
     let film = read_film(sink.file("video-500-3.mkv")).unwrap();
     assert!(matches!(&film.coding, Coding::H264 { width: 640, configuration, .. } if configuration[0] == 1));
-    assert_eq!((film.frames.len(), film.frames[0].data), (50, &[0, 0, 0, 4, 0x65, 1, 2, 3][..]));
+    assert_eq!((film.frames.len(), &film.frames[0].1[..]), (50, &[0, 0, 0, 4, 0x65, 1, 2, 3][..]));
 }
 
 #[test]
@@ -171,6 +199,77 @@ fn a_disk_that_refuses_costs_pictures_up_to_a_key_frame_that_is_asked_for() {
     assert_eq!(sink.gaps("video-500", GapKind::Disk).len(), 1);
 }
 
+/// What the timeline says is shown, or missing for `kind`, in order: where it begins and ends.
+fn spans(sink: &Memory, of: &str, kind: Option<GapKind>) -> Vec<(u64, u64)> {
+    let span = |entry| match (entry, kind) {
+        (Entry::Shown { track, first, samples }, None) if track == of => Some((first, first + samples)),
+        (Entry::Gap { track, kind, first, samples, .. }, Some(wanted)) if track == of && kind == wanted => {
+            Some((first, first + samples))
+        }
+        _ => None,
+    };
+    sink.entries().into_iter().filter_map(span).collect()
+}
+
+#[test]
+fn what_the_disk_did_not_take_when_a_file_ended_is_told_and_not_told_to_be_shown() {
+    // Refused at once, or by a queue that is full, or taken by the queue and lost behind it; at the end of the recording, or of a file
+    // within it.
+    for (trouble, another_follows) in
+        [("refuses", false), ("full", false), ("full", true), ("loses", false), ("loses", true)]
+    {
+        let sink = meeting(500, |number, meeting, sink| {
+            let is_bad = number >= 485 && (number < 490 || !another_follows);
+            sink.refuses = (is_bad && trouble == "refuses").then_some(Class::Video);
+            sink.is_full_of_pictures = is_bad && trouble == "full";
+            sink.loses_pictures = is_bad && trouble == "loses";
+            let mut picture = picture(number);
+            if another_follows && number >= 488 {
+                (picture.source, picture.is_key) = (Some(600), true);
+            }
+            meeting.shown(picture);
+        });
+        let case = format!("{trouble}, another follows: {another_follows}");
+        let in_file = shown(&sink, "video-500-1.webm").last().unwrap().1 * 48 + BETWEEN as u64;
+        let (_, told) = *spans(&sink, "video-500", None).last().unwrap();
+        assert!(told.abs_diff(in_file) < 100, "{case}: told up to {told}, there up to {in_file}");
+        let mut gaps = spans(&sink, "video-500", Some(GapKind::Disk));
+        gaps.sort_unstable();
+        let end = gaps.iter().fold(told, |end, (first, until)| if *first <= end { *until } else { end });
+        let expected = (if another_follows { 488 } else { 500 }) * BETWEEN as u64;
+        assert!(end.abs_diff(expected) < BETWEEN as u64, "{case}: {gaps:?} behind {told}");
+    }
+}
+
+#[test]
+fn one_source_on_two_sockets_has_gaps_of_its_own_in_each_file() {
+    let sink = meeting(250, |number, meeting, _| {
+        for section in [0, 1] {
+            let mut own = Picture { section, ssrc: 7 + section as u32, ..picture(number) };
+            match (section, number) {
+                (0, 60..75) | (1, 130..150) => continue,
+                (0, 75) | (1, 150) => (own.after_loss, own.is_key) = (true, true),
+                _ => {}
+            }
+            meeting.shown(own);
+        }
+    });
+    let gap = |entry| match entry {
+        Entry::Gap { file, kind: GapKind::Lost, .. } => file,
+        _ => None,
+    };
+    let files: Vec<_> = sink.entries().into_iter().filter_map(gap).collect();
+    assert_eq!(files, ["video-500-1.webm", "video-500-2.webm"]);
+    let directory = tempfile::tempdir().unwrap();
+    sink.save(directory.path());
+    let verified = verify(directory.path()).unwrap();
+    assert_eq!((verified.problems, verified.files), (vec![], 2));
+    // A timeline that does not name the file, as they were, is read as well.
+    let line = r#"{"type":"gap","track":"video-7","kind":"lost","first":5,"samples":7}"#;
+    let old: Entry = serde_json::from_str(line).unwrap();
+    assert!(matches!(old, Entry::Gap { file: None, first: 5, .. }));
+}
+
 #[test]
 fn what_was_there_before_the_recording_began_is_not_in_it() {
     let sink = meeting(100, |number, meeting, _| {
@@ -189,7 +288,7 @@ fn at_any_instant_less_than_a_second_of_pictures_is_not_on_disk() {
         if number > 50 {
             let film = read_film(sink.file("video-500-1.webm")).unwrap();
             assert!(film.end.is_none());
-            let missing = u64::from(number) * 40 - film.frames.last().unwrap().at;
+            let missing = u64::from(number) * 40 - film.frames.last().unwrap().0.at;
             assert!(missing < 1000, "{missing} ms at picture {number}");
         }
     });
