@@ -175,8 +175,8 @@ async fn a_recorder_that_is_killed_at_any_instant_leaves_files_that_open_and_lac
     for round in 0..kills.div_ceil(AT_ONCE) {
         let one = |number: usize| {
             let out = out.path().join(number.to_string());
-            // Up to five seconds, in steps that fall anywhere between pages.
-            let after = Duration::from_millis((number as u64 * 1_237) % 4_500);
+            // Up to eight seconds, in steps that fall anywhere between pages: before it is known where tracks stand, and after.
+            let after = Duration::from_millis((number as u64 * 1_237) % 8_000);
             let emulator = &emulator;
             async move { recorded_until_killed(emulator, &out, after).await }
         };

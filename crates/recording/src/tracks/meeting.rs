@@ -285,6 +285,12 @@ impl Meeting {
         }
     }
 
+    /// How many packets are kept until it is sure where their streams stand.
+    #[cfg(test)]
+    pub(crate) fn packets_kept(&self) -> usize {
+        self.tracks.values().filter_map(|track| track.young.as_ref()).map(super::young::Young::len).sum()
+    }
+
     /// How many tracks there are, those of pictures among them.
     pub(crate) fn tracks(&self) -> usize {
         self.tracks.len() + self.segments.len()

@@ -13,6 +13,9 @@ const MOST_TIMES: usize = 8;
 /// A file of which more than this stays is not written anew, because all of that is copied: 256 MiB, a day of sound.
 const MOST_COPIED: u64 = 256 << 20;
 
+/// So many packets are kept at the most, a minute and more of one stream: whoever begins a new stream each moment costs no more.
+const MOST_TAKEN: usize = 4_096;
+
 /// What can be written anew.
 #[derive(Clone)]
 pub(crate) struct Young {
@@ -51,9 +54,18 @@ impl Young {
                 young.streams.push(packet.stream);
             }
         }
+        if track.young.as_ref().is_some_and(|young| young.taken.len() >= MOST_TAKEN) {
+            track.leave();
+        }
         if let Some(young) = &mut track.young {
             young.taken.push(Taken::Packet(position, packet.clone()));
         }
+    }
+
+    /// How much is kept.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.taken.len()
     }
 
     /// A guess was heard.

@@ -1,7 +1,7 @@
 //! Streams that are put at a wrong tick at first, because their first packets come late: what is recorded stands right in the end, from
 //! the first packet on.
 
-use super::{Memory, Sender, meeting, payload, senders};
+use super::{Memory, Packet, Sender, meeting, payload, senders};
 use crate::folder::{read_opus, verify};
 use crate::gaps::GapKind;
 use crate::journal::{Entry, Placing};
@@ -149,4 +149,31 @@ fn where_nothing_is_reported_or_the_disk_does_not_take_it_a_track_stays_as_it_wa
         assert_eq!(placed(&sink, "speaker-501"), [Placing::Arrivals], "reported: {is_reported}");
         read_opus(sink.file("speaker-501.opus")).unwrap();
     }
+}
+
+#[test]
+fn whoever_begins_a_new_stream_each_moment_or_reports_nonsense_costs_no_more_than_anybody() {
+    let [mix, ada, ..] = senders();
+    let mut most = 0;
+    let sink = meeting(10_000, |tick, meeting, _| {
+        let payload = payload(tick);
+        let at = i64::from(tick) * 960 + 480;
+        meeting.received(mix.packet(tick, at, &payload));
+        // Another stream each half second; and of the mix, what is moved to and fro.
+        let ssrc = 5_000 + tick / 25;
+        meeting.received(Packet { ssrc, ..ada.packet(tick, at, &payload) });
+        if tick > 0 && tick.is_multiple_of(5) {
+            let to_and_fro = if (tick / 5).is_multiple_of(2) { 0 } else { 1_920 };
+            let wall = (1 << 40) + i64::from(tick) * 960;
+            let ntp = ((wall as u128) << 32).div_ceil(48_000) as u64;
+            let time = mix.packet(tick, at, &[]).time.wrapping_add(to_and_fro);
+            meeting.reported(StreamKind::Sound, 0, 1_000, Report { ntp, time, at });
+            let time = ada.packet(tick, at, &[]).time;
+            meeting.reported(StreamKind::Sound, ada.section, ssrc, Report { ntp, time, at });
+        }
+        most = most.max(meeting.packets_kept());
+    });
+    assert!(most <= 2 * 4_096, "{most} packets were kept");
+    assert!(sink.rewritten <= 2 * 8, "written anew {} times", sink.rewritten);
+    read_opus(sink.file("speaker-501.opus")).unwrap();
 }
