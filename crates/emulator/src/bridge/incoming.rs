@@ -8,7 +8,6 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionState};
 
 use super::offer::Section;
-use super::path::{Path, Way};
 use super::video::Numbers as VideoNumbers;
 use super::voice::Inlet;
 use crate::far_end::{Pictures, Reports};
@@ -36,7 +35,6 @@ impl PeerConnectionEventHandler for Handler {
 /// Where what comes from a person goes.
 #[derive(Clone)]
 pub(super) struct Incoming {
-    pub(super) path: Arc<Path>,
     pub(super) inlet: Arc<Inlet>,
     pub(super) sections: Arc<Vec<Section>>,
     /// The sections of the answer.
@@ -48,12 +46,7 @@ impl Incoming {
     async fn follow(self, track: Arc<dyn TrackRemote>) {
         while let Some(event) = track.poll().await {
             let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
-            let len = packet.payload.len();
-            let deliver = || {
-                let (incoming, track, packet) = (self.clone(), Arc::clone(&track), packet.clone());
-                async move { incoming.take(&track, &packet) }
-            };
-            self.path.pass(Way::In, len, deliver).await;
+            self.take(&track, &packet);
         }
     }
 

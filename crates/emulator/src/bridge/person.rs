@@ -84,7 +84,6 @@ impl Person {
         let (path, inlet) = (Arc::new(Path::default()), Arc::new(Inlet::default()));
         let formats = Arc::new(OnceLock::new());
         let incoming = Incoming {
-            path: Arc::clone(&path),
             inlet: Arc::clone(&inlet),
             sections: Arc::clone(&sections),
             formats: Arc::clone(&formats),
@@ -92,8 +91,9 @@ impl Person {
         };
         let handler = Handler { reports: Reports { gathered, state: Arc::clone(&report) }, incoming };
         let (needs, mut needed) = unbounded_channel();
-        let registry =
-            Registry::new().with(Slot::Custom(NEAREST_TO_APPLICATION), KeyFrameNeeds::told_to(needs));
+        let registry = path
+            .before(Registry::new())
+            .with(Slot::Custom(NEAREST_TO_APPLICATION), KeyFrameNeeds::told_to(needs));
         let mut engine = media_engine()?;
         understand_video(&mut engine, Repairs::AsTheyWere)?;
         let connection = connection(Arc::new(handler), engine, registry, PATIENCE).await?;
@@ -129,7 +129,7 @@ impl Person {
         let shown = shown.collect();
         let outlet = OnceLock::new();
         if let (Some(numbers), Some(audio)) = (numbers, audio) {
-            let _ = outlet.set(Outlet::new(vec![audio], numbers, Arc::clone(&path)));
+            let _ = outlet.set(Outlet::new(vec![audio], numbers));
         }
         let _ = formats.set(agreed);
         let person = Arc::new(Self {
@@ -159,7 +159,7 @@ impl Person {
         while let Some(outgoing) = outgoing.recv().await {
             let sent = match outgoing {
                 Outgoing::Video { slot, packet } => match self.slots.get(slot) {
-                    Some(track) => send(&self.path, track, *packet).await,
+                    Some(track) => send(track, *packet).await,
                     None => Ok(()),
                 },
                 heard => match self.outlet.get() {

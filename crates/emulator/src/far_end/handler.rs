@@ -17,7 +17,7 @@ use super::hearing::{Content, Hearing};
 use super::outlet::Track;
 use super::peer::InRoom;
 use super::view::View;
-use crate::bridge::{CONTROL_LABEL, Way, serve_control};
+use crate::bridge::{CONTROL_LABEL, serve_control};
 
 /// Sends packets back as they came, once it and the bot are in the call together.
 #[derive(Clone)]
@@ -59,15 +59,11 @@ impl PeerConnectionEventHandler for Handler {
 
     async fn on_track(&self, track: Arc<dyn TrackRemote>) {
         if track.kind().await == RtpCodecKind::Video {
-            let (view, room) = (Arc::clone(&self.view), Arc::clone(&self.room));
+            let view = Arc::clone(&self.view);
             tokio::spawn(async move {
                 while let Some(event) = track.poll().await {
                     let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
-                    let deliver = || {
-                        let (view, track, packet) = (Arc::clone(&view), Arc::clone(&track), packet.clone());
-                        async move { view.take(&track, &packet) }
-                    };
-                    room.path.pass(Way::In, packet.payload.len(), deliver).await;
+                    view.take(&track, &packet);
                 }
             });
             return;
@@ -81,18 +77,13 @@ impl PeerConnectionEventHandler for Handler {
         tokio::spawn(async move {
             while let Some(event) = track.poll().await {
                 let TrackRemoteEvent::OnRtpPacket(packet) = event else { continue };
-                let deliver = || {
-                    let (heard, packet) = (heard.clone(), packet.clone());
-                    async move { heard.take(packet).await }
-                };
-                heard.room.path.pass(Way::In, packet.payload.len(), deliver).await;
+                heard.take(packet).await;
             }
         });
     }
 }
 
 /// Takes the packets that come.
-#[derive(Clone)]
 struct Heard {
     hearing: Arc<Hearing>,
     echo: Option<Echo>,

@@ -14,7 +14,7 @@ use super::peer::PeerError;
 use super::red;
 use super::tones::TonePacket;
 use super::voices::TICKS_PER_FRAME;
-use crate::bridge::{Outgoing, Path, Way};
+use crate::bridge::Outgoing;
 use crate::durations::Durations;
 
 /// Where the packets of one section go.
@@ -33,7 +33,6 @@ pub(crate) struct Outlet {
     streams: Mutex<Vec<Stream>>,
     /// The room's frame with which it began to listen, and the frame here that it is.
     began: Mutex<Option<(u64, u32)>>,
-    path: Arc<Path>,
     sent: AtomicU64,
     /// From when a frame of a room is coded to when the connection has it.
     gone: Durations,
@@ -75,10 +74,10 @@ impl Stream {
 }
 
 impl Outlet {
-    pub(crate) fn new(tracks: Vec<Track>, numbers: Numbers, path: Arc<Path>) -> Self {
+    pub(crate) fn new(tracks: Vec<Track>, numbers: Numbers) -> Self {
         let streams = Mutex::new(tracks.iter().map(|_| Stream::new()).collect());
         let (began, sent, gone) = (Mutex::new(None), AtomicU64::new(0), Durations::default());
-        Self { tracks, numbers, copies: 0, streams, began, path, sent, gone }
+        Self { tracks, numbers, copies: 0, streams, began, sent, gone }
     }
 
     /// Each packet of the mix has copies of so many before it, where that is agreed on (RFC 2198).
@@ -194,20 +193,12 @@ impl Outlet {
         let Some(track) = self.tracks.get(section) else { return Ok(()) };
         header.ssrc = track.ssrc;
         self.sent.fetch_add(1, Relaxed);
-        send(&self.path, track, Packet { header, payload }).await
+        send(track, Packet { header, payload }).await
     }
 }
 
-/// Sends a packet on a track, through the network that is before it.
-pub(crate) async fn send(path: &Path, track: &Track, packet: Packet) -> Result<(), PeerError> {
-    if path.settings().is_none() {
-        // The driver's error holds the packet, which is nobody's business.
-        return track.local.write_rtp(packet).await.map_err(|_| PeerError::Over);
-    }
-    let deliver = || {
-        let (local, packet) = (Arc::clone(&track.local), packet.clone());
-        async move { _ = local.write_rtp(packet).await }
-    };
-    path.pass(Way::Out, packet.payload.len(), deliver).await;
-    Ok(())
+/// Sends a packet on a track.
+pub(crate) async fn send(track: &Track, packet: Packet) -> Result<(), PeerError> {
+    // The driver's error holds the packet, which is nobody's business.
+    track.local.write_rtp(packet).await.map_err(|_| PeerError::Over)
 }

@@ -94,7 +94,7 @@ pub(super) struct InRoom {
     /// What the bot says.
     inlet: Arc<Inlet>,
     /// The network between the bot and the room.
-    pub(super) path: Arc<Path>,
+    path: Arc<Path>,
 }
 
 impl InRoom {
@@ -141,7 +141,7 @@ impl Peer {
             room: Arc::clone(&room),
             view: Arc::clone(&view),
         };
-        let (mut engine, mut registry) = (codecs::media_engine()?, Registry::new());
+        let (mut engine, mut registry) = (codecs::media_engine()?, room.path.before(Registry::new()));
         let types = Types::default();
         if view.is_there() {
             understand_video(&mut engine, Repairs::InStreamsOfTheirOwn)?;
@@ -165,7 +165,7 @@ impl Peer {
             None => (None, answer),
         };
         let relay = Mutex::new(relay);
-        let outlet = Outlet::new(tracks, agreed, Arc::clone(&room.path)).with_copies(script.copies);
+        let outlet = Outlet::new(tracks, agreed).with_copies(script.copies);
         let peer = Self { connection, outlet, mixes, report, begun, relay, room, view, slots };
         Ok((peer, answer))
     }
@@ -207,7 +207,7 @@ impl Peer {
             while let Some(outgoing) = outgoing.recv().await {
                 let Outgoing::Video { slot, packet } = outgoing else { continue };
                 let Some(track) = peer.slots.get(slot) else { continue };
-                if send(&peer.room.path, track, *packet).await.is_err() {
+                if send(track, *packet).await.is_err() {
                     return;
                 }
             }
