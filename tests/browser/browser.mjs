@@ -19,7 +19,7 @@ const pages = new Map();
 const complaints = [];
 
 /** A browser of its own, so that its microphone hums its own tone. */
-async function open({ page: name, url, microphone, dark = false, width = 1280, height = 900 }) {
+async function open({ page: name, url, microphone, camera, dark = false, width = 1280, height = 900 }) {
   const browser = await chromium.launch({
     executablePath,
     args: [
@@ -42,6 +42,13 @@ async function open({ page: name, url, microphone, dark = false, width = 1280, h
       }
     };
   });
+  // The page asks for a picture of a size of its own.
+  if (camera) {
+    await context.addInitScript((wanted) => {
+      const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      navigator.mediaDevices.getUserMedia = ({ audio, video }) => open({ audio, video: video && wanted });
+    }, camera);
+  }
   await context.addInitScript({ content: `(() => { ${pattern}; Object.assign(window, { readClock, clockSide }); })();` });
   const page = await context.newPage();
   page.on("pageerror", (error) => complaints.push(`${name}: ${error.message}`));
@@ -70,6 +77,7 @@ const verbs = {
   /** Waits until so many more frames with a readable clock were shown; gives what their clocks showed. */
   clocks: ({ page, at, frames }) => page.locator(at).first().evaluate(readClocks, { frames, limit: LIMIT }),
   media: ({ page }) => page.evaluate(media),
+  decoded: ({ page }) => page.evaluate(decoded),
   /** As when the machine has changed its network; waits until ICE has begun anew with the emulator, and a way is found. */
   network: ({ page }) => page.evaluate(changeNetwork, { limit: LIMIT }),
   complaints: () => complaints.splice(0),
@@ -163,6 +171,17 @@ async function media() {
     found.received += stat.packetsReceived;
     found.lost += stat.packetsLost;
     found.concealed += stat.concealedSamples;
+  }
+  return found;
+}
+
+async function decoded() {
+  const found = { frames: 0, keys: 0, nacks: 0 };
+  for (const stat of (await window.connections.at(-1).getStats()).values()) {
+    if (stat.type !== "inbound-rtp" || stat.kind !== "video") continue;
+    found.frames += stat.framesDecoded ?? 0;
+    found.keys += stat.keyFramesDecoded ?? 0;
+    found.nacks += stat.nackCount ?? 0;
   }
   return found;
 }

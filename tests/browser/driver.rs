@@ -20,6 +20,14 @@ pub(crate) struct Driver {
 #[derive(Clone, Copy)]
 pub(crate) struct Page(pub(crate) &'static str);
 
+/// What was decoded of pictures: frames, key frames among them, and what was asked for once more.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Decoded {
+    pub(crate) frames: u64,
+    pub(crate) keys: u64,
+    pub(crate) nacks: u64,
+}
+
 /// Whether there is what it takes; else says that the test is skipped.
 pub(crate) fn is_there() -> bool {
     let there = std::env::var_os(MODULES).is_some();
@@ -77,6 +85,19 @@ impl Driver {
         self.ask("open", json!({"page": page.0, "url": url, "microphone": microphone})).await;
     }
 
+    /// The same, with a camera of this size, that takes so many pictures a second.
+    pub(crate) async fn open_with_camera(
+        &mut self,
+        page: Page,
+        url: &str,
+        (width, height): (u16, u16),
+        rate: u32,
+    ) {
+        let camera = json!({"width": {"exact": width}, "height": {"exact": height}, "frameRate": rate});
+        let what = json!({"page": page.0, "url": url, "microphone": hum(440.0), "camera": camera});
+        self.ask("open", what).await;
+    }
+
     pub(crate) async fn fill(&mut self, page: Page, at: &str, text: &str) {
         self.ask("fill", json!({"page": page.0, "at": at, "text": text})).await;
     }
@@ -113,6 +134,13 @@ impl Driver {
     pub(crate) async fn watch(&mut self, page: Page, at: &str, frames: u32) -> (u64, u64) {
         let seen = self.ask("watch", json!({"page": page.0, "at": at, "frames": frames})).await;
         (seen["width"].as_u64().unwrap(), seen["height"].as_u64().unwrap())
+    }
+
+    /// What the page has decoded of all pictures that it sees.
+    pub(crate) async fn decoded(&mut self, page: Page) -> Decoded {
+        let told = self.ask("decoded", json!({"page": page.0})).await;
+        let count = |name: &str| told[name].as_u64().unwrap();
+        Decoded { frames: count("frames"), keys: count("keys"), nacks: count("nacks") }
     }
 
     /// Waits until so many more frames of a picture were shown of which the clock of `offhook_media::video::pattern` can be read; gives

@@ -2,6 +2,7 @@
 
 use offhook::emulator::{EmulatorSettings, Meeting, ScriptKind};
 use offhook::prelude::*;
+use offhook::signaling::model::JoinMeetingIdMeetingInfo;
 use serde_json::json;
 
 use crate::driver::{Driver, Page, is_there};
@@ -72,6 +73,18 @@ async fn the_page_shows_a_call_of_a_bot_its_timeline_and_what_goes_wrong() {
     driver.see(dark, "#chart-stage-mix[data-points='5'] header", "ms").await;
     driver.shot(dark, "9-dark-media").await;
     emulator.remove_member(&room, &hum).unwrap();
+
+    // A meeting may have any name: it shares no chart with the engine.
+    emulator.add_meeting("bot", Meeting::empty());
+    let meeting = JoinMeetingIdMeetingInfo::without_passcode("bot");
+    let new = NewCall::join_meeting(meeting, emulator.tenant_id());
+    let mut other = bot.call(new, &MediaSessionSettings::default()).await.unwrap();
+    other.established().await.unwrap();
+    emulator.add_script("bot", ScriptKind::Tone(440.0), "Hum").unwrap();
+    driver.choose(page, "#stage-room", "bot").await;
+    driver.see(page, "#stages #chart-stage-tick_lateness header", "ms").await;
+    driver.see(page, "#engine #chart-engine-tick_lateness header", "ms").await;
+    other.hang_up().await.unwrap();
 
     driver.click(page, "#tab-call").await;
     driver.click(page, "#record").await;

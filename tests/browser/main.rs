@@ -9,6 +9,7 @@ mod driver;
 mod looks;
 mod meeting;
 mod pictures;
+mod simulcast;
 mod soak;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use offhook_media::MediaSourceId;
+use offhook_media::video::VideoSize;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use webrtc::data_channel::{DataChannel, DataChannelEvent};
@@ -26,11 +27,15 @@ enum Said {
     Subscribe {
         socket: u32,
         source: u32,
+        width: Option<u32>,
+        height: Option<u32>,
     },
     Unsubscribe {
         socket: u32,
     },
-    ReceiveBandwidth,
+    ReceiveBandwidth {
+        bits_per_second: u64,
+    },
     #[serde(other)]
     Unknown,
 }
@@ -60,8 +65,10 @@ struct Listed {
 
 /// What a bot sees of a room, and may choose of it.
 trait Room {
-    /// The section shows that from now on. Says whether there is such a section.
-    fn choose(&self, mid: &str, choice: Choice) -> bool;
+    /// The section shows that from now on, no larger than `at_most`. Says whether there is such a section.
+    fn choose(&self, mid: &str, choice: Choice, at_most: Option<VideoSize>) -> bool;
+    /// All that it sees has at most so many bits a second together.
+    fn limit(&self, bits_per_second: Option<u64>);
     /// What can be seen: cameras, screens.
     fn sources(&self) -> [Vec<MediaSourceId>; 2];
     /// Whether somebody has this source, on or not.
@@ -70,8 +77,12 @@ trait Room {
 }
 
 impl Room for Stage {
-    fn choose(&self, mid: &str, choice: Choice) -> bool {
-        self.choose(mid, choice)
+    fn choose(&self, mid: &str, choice: Choice, at_most: Option<VideoSize>) -> bool {
+        self.choose(mid, choice, at_most)
+    }
+
+    fn limit(&self, bits_per_second: Option<u64>) {
+        self.limit(bits_per_second);
     }
 
     fn sources(&self) -> [Vec<MediaSourceId>; 2] {
@@ -101,16 +112,22 @@ impl Control {
             return None;
         }
         match serde_json::from_slice(text) {
-            Ok(Said::Subscribe { socket, source }) => Some(match subscribe(socket, source, room) {
-                Ok(()) => Told::Subscribed { socket, source },
-                Err(reason) => Told::Refused { socket, source, reason },
-            }),
+            Ok(Said::Subscribe { socket, source, width, height }) => {
+                let at_most = width.zip(height).map(size);
+                Some(match subscribe(socket, source, at_most, room) {
+                    Ok(()) => Told::Subscribed { socket, source },
+                    Err(reason) => Told::Refused { socket, source, reason },
+                })
+            }
             Ok(Said::Unsubscribe { socket }) => {
-                room.choose(&socket.to_string(), Choice::Nobody);
+                room.choose(&socket.to_string(), Choice::Nobody, None);
                 None
             }
-            // Pictures are passed on as they come, in the one size that there is of each.
-            Ok(Said::ReceiveBandwidth | Said::Unknown) => None,
+            Ok(Said::ReceiveBandwidth { bits_per_second }) => {
+                room.limit(Some(bits_per_second).filter(|limit| *limit > 0));
+                None
+            }
+            Ok(Said::Unknown) => None,
             Err(error) => {
                 tracing::warn!(%error, "a bot has said something on its control channel that is no message");
                 None
@@ -138,12 +155,18 @@ impl Control {
     }
 }
 
-fn subscribe(socket: u32, source: u32, room: &impl Room) -> Result<(), Reason> {
+/// What is larger than any picture is no limit.
+fn size((width, height): (u32, u32)) -> VideoSize {
+    let pixels = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+    VideoSize { width: pixels(width), height: pixels(height) }
+}
+
+fn subscribe(socket: u32, source: u32, at_most: Option<VideoSize>, room: &impl Room) -> Result<(), Reason> {
     let is_on = room.sources().iter().flatten().any(|on| on.0 == source);
     if !is_on {
         return Err(if room.knows(source) { Reason::NotSending } else { Reason::UnknownSource });
     }
-    let is_there = room.choose(&socket.to_string(), Choice::Source(source));
+    let is_there = room.choose(&socket.to_string(), Choice::Source(source), at_most);
     if is_there { Ok(()) } else { Err(Reason::UnknownSocket) }
 }
 
@@ -189,14 +212,19 @@ mod tests {
     /// A room with sections 1 to 3; the cameras 7 and 8 and the screen 9 are on, and 10 is not.
     #[derive(Default)]
     struct Fake {
-        chosen: RefCell<Vec<(String, Choice)>>,
+        chosen: RefCell<Vec<(String, Choice, Option<VideoSize>)>>,
+        limits: RefCell<Vec<Option<u64>>>,
         dominant: Option<u32>,
     }
 
     impl Room for Fake {
-        fn choose(&self, mid: &str, choice: Choice) -> bool {
-            self.chosen.borrow_mut().push((mid.to_owned(), choice));
+        fn choose(&self, mid: &str, choice: Choice, at_most: Option<VideoSize>) -> bool {
+            self.chosen.borrow_mut().push((mid.to_owned(), choice, at_most));
             ["1", "2", "3"].contains(&mid)
+        }
+
+        fn limit(&self, bits_per_second: Option<u64>) {
+            self.limits.borrow_mut().push(bits_per_second);
         }
 
         fn sources(&self) -> [Vec<MediaSourceId>; 2] {
@@ -229,18 +257,35 @@ mod tests {
         assert_eq!(hear(&room, &subscribe(2, 11)), refused(2, 11, "unknownSource"));
         assert_eq!(hear(&room, &subscribe(4, 9)), refused(4, 9, "unknownSocket"));
         assert_eq!(hear(&room, &json!({"type": "unsubscribe", "socket": 3})), None);
-        let chosen = [("1", Choice::Source(8)), ("4", Choice::Source(9)), ("3", Choice::Nobody)]
-            .map(|(mid, choice)| (mid.to_owned(), choice));
+        let low = Some(VideoSize { width: 640, height: 360 });
+        let chosen =
+            [("1", Choice::Source(8), low), ("4", Choice::Source(9), low), ("3", Choice::Nobody, None)]
+                .map(|(mid, choice, at_most)| (mid.to_owned(), choice, at_most));
         assert_eq!(room.chosen.take(), chosen, "one that is refused changes nothing");
         for nothing in [
-            json!({"type": "receiveBandwidth", "bitsPerSecond": 1_500_000}),
+            json!({"type": "receiveBandwidth", "bitsPerSecond": -1}),
+            json!({"type": "receiveBandwidth"}),
             json!({"type": "applaud"}),
             json!({"type": "subscribe"}),
             json!([]),
         ] {
             assert_eq!(hear(&room, &nothing), None);
         }
-        assert!(room.chosen.take().is_empty());
+        assert!(room.chosen.take().is_empty() && room.limits.take().is_empty());
+        for (bits, limit) in [(1_500_000, Some(1_500_000)), (0, None)] {
+            let said = json!({"type": "receiveBandwidth", "bitsPerSecond": bits});
+            assert_eq!((hear(&room, &said), room.limits.take()), (None, vec![limit]));
+        }
+        for (said, at_most) in [
+            (json!({"type": "subscribe", "socket": 2, "source": 7}), None),
+            (
+                json!({"type": "subscribe", "socket": 2, "source": 7, "width": 70_000, "height": 0}),
+                Some(VideoSize { width: u16::MAX, height: 0 }),
+            ),
+        ] {
+            assert!(hear(&room, &said).is_some());
+            assert_eq!(room.chosen.take(), [("2".to_owned(), Choice::Source(7), at_most)]);
+        }
     }
 
     #[test]

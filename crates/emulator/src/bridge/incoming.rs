@@ -8,6 +8,7 @@ use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{PeerConnectionEventHandler, RTCIceGatheringState, RTCPeerConnectionState};
 
 use super::offer::Section;
+use super::streams::Streams;
 use super::video::Numbers as VideoNumbers;
 use super::voice::Inlet;
 use crate::far_end::{Pictures, Reports};
@@ -37,6 +38,7 @@ impl PeerConnectionEventHandler for Handler {
 pub(super) struct Incoming {
     pub(super) inlet: Arc<Inlet>,
     pub(super) sections: Arc<Vec<Section>>,
+    pub(super) streams: Arc<Streams>,
     /// The sections of the answer.
     pub(super) formats: Arc<OnceLock<Vec<Section>>>,
     pub(super) pictures: Arc<Pictures>,
@@ -51,13 +53,11 @@ impl Incoming {
     }
 
     fn take(&self, track: &Arc<dyn TrackRemote>, packet: &Packet) {
-        let source = packet.header.ssrc;
         let number = packet.header.payload_type;
-        // A source that was not announced is that of the only section there is.
-        let announced = self.sections.iter().find(|section| section.sources.contains(&source));
-        let Some(section) = announced.or(self.sections.iter().find(|section| section.sends)) else { return };
-        let answered = self.formats.get().and_then(|all| all.iter().find(|held| held.mid == section.mid));
-        let Some(answered) = answered else { return };
+        let Some(formats) = self.formats.get() else { return };
+        let sent = self.sections.iter().filter(|section| section.sends);
+        let Some((section, layer)) = self.streams.place(sent, formats, packet) else { return };
+        let Some(answered) = formats.iter().find(|held| held.mid == section.mid) else { return };
         if !section.is_video {
             if answered.number("opus/48000/2") == Some(number) {
                 self.inlet.speech(packet.header.timestamp, packet.payload.clone());
@@ -67,6 +67,6 @@ impl Incoming {
             return;
         }
         let Some(codec) = VideoNumbers::of(answered).codec(number) else { return };
-        self.pictures.take(section.is_slides, codec, track, packet);
+        self.pictures.take((section.is_slides, layer), codec, track, packet);
     }
 }

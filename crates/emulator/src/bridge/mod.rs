@@ -17,9 +17,11 @@ mod path;
 mod person;
 mod projector;
 mod queue;
+mod rids;
 mod room;
 mod speakers;
 mod stage;
+mod streams;
 mod video;
 mod view;
 mod voice;
@@ -41,11 +43,13 @@ use offhook_media::{MediaSourceId, SampleRate, Sound};
 pub(crate) use passing::{Look, Passing};
 pub(crate) use path::Path;
 pub(crate) use person::{PatchError, Person};
+pub(crate) use rids::receivable;
 pub(crate) use stage::Stage;
+pub(crate) use streams::{MID, REPAIRED_RID, RID, Streams};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::watch;
 use uuid::Uuid;
-pub(crate) use video::{Choice, Codec, Numbers as VideoNumbers, Slot};
+pub(crate) use video::{Choice, Codec, MOST_LAYERS, Numbers as VideoNumbers, Slot};
 pub use view::{
     BridgeError, LinkSettings, MemberKind, MemberView, RoomView, ScriptKind, SlotView, SourceIds,
 };

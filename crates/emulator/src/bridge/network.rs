@@ -40,15 +40,15 @@ impl Underway {
             return self.arrived.push_back(packet);
         };
         for delay in fate {
-            let mut copy = packet.clone();
+            // A packet tells when it came.
+            let now = packet.now + delay;
+            let copy = TaggedPacket { now, transport: packet.transport, message: packet.message.clone() };
             if delay.is_zero() {
                 self.arrived.push_back(copy);
-                continue;
+            } else {
+                self.count += 1;
+                self.late.insert((now, self.count), copy);
             }
-            // When a packet came is told by what it carries.
-            copy.now += delay;
-            self.count += 1;
-            self.late.insert((copy.now, self.count), copy);
         }
     }
 

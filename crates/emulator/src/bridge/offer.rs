@@ -1,5 +1,7 @@
 //! What an offer of a person says of its sections, beyond what the WebRTC stack tells, and fragments of SDP (RFC 8840).
 
+use super::rids;
+
 /// A section of an offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Section {
@@ -15,12 +17,21 @@ pub(crate) struct Section {
     pub(crate) sources: Vec<u32>,
     /// Payload types, each with its codec as `a=rtpmap` has it.
     pub(crate) formats: Vec<(u8, String)>,
+    /// Extensions of headers by their numbers.
+    extensions: Vec<(u8, String)>,
+    /// The names of the layers that are sent (RFC 8853), of which there are none without simulcast.
+    pub(crate) layers: Vec<String>,
 }
 
 impl Section {
     /// The payload type of `codec`, such as `VP8/90000`.
     pub(crate) fn number(&self, codec: &str) -> Option<u8> {
         self.formats.iter().find(|(_, name)| name.eq_ignore_ascii_case(codec)).map(|(number, _)| *number)
+    }
+
+    /// The number of an extension of headers.
+    pub(crate) fn extension(&self, uri: &str) -> Option<u8> {
+        self.extensions.iter().find(|(_, known)| known == uri).map(|(number, _)| *number)
     }
 }
 
@@ -38,6 +49,8 @@ pub(crate) fn sections(sdp: &str) -> Vec<Section> {
                 is_slides: false,
                 sources: Vec::new(),
                 formats: Vec::new(),
+                extensions: Vec::new(),
+                layers: Vec::new(),
             };
             // A section with port 0 is rejected, unless it is bundled without one (RFC 9143 section 6).
             sections.push((matches!(kind, "audio" | "video") && !rest.starts_with("0 "), section));
@@ -59,6 +72,16 @@ pub(crate) fn sections(sdp: &str) -> Vec<Section> {
             && !section.sources.contains(&source)
         {
             section.sources.push(source);
+        }
+        if let Some(simulcast) = line.strip_prefix("a=simulcast:") {
+            section.layers = rids::sent(simulcast).into_iter().map(str::to_owned).collect();
+        }
+        let extension = line.strip_prefix("a=extmap:").and_then(|rest| rest.split_once(' '));
+        // Behind the number may stand a direction, and behind the name what an extension has of its own (RFC 8285 section 5).
+        let number = extension.and_then(|(number, _)| number.split('/').next()?.parse().ok());
+        if let (Some(number), Some((_, rest))) = (number, extension) {
+            let uri = rest.split_ascii_whitespace().next().unwrap_or_default();
+            section.extensions.push((number, uri.to_owned()));
         }
         let format = line.strip_prefix("a=rtpmap:").and_then(|rest| rest.split_once(' '));
         if let Some((Ok(number), codec)) = format.map(|(number, codec)| (number.parse(), codec)) {
@@ -192,6 +215,11 @@ mod tests {
             panic!()
         };
         assert_eq!((section.number("vp8/90000"), section.number("H264/90000")), (Some(96), None));
+        let simulcast =
+            "m=video 9 X 96\na=extmap:7/sendonly urn:x some\na=extmap:x urn:y\na=simulcast:send b;a\n";
+        let [section] = &sections(simulcast)[..] else { panic!() };
+        assert_eq!((section.extension("urn:x"), section.extension("urn:y")), (Some(7), None));
+        assert_eq!(section.layers, ["b", "a"]);
     }
 
     #[test]

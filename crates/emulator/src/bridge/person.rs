@@ -17,6 +17,7 @@ use super::incoming::{Handler, Incoming};
 use super::key_frames::{KeyFrameNeeds, NEAREST_TO_APPLICATION};
 use super::offer::{self, Fragment, Section};
 use super::path::Path;
+use super::rids::{self, receivable};
 use super::stage::Stage;
 use super::video::{self, Choice, Numbers as VideoNumbers};
 use super::voice::Inlet;
@@ -71,7 +72,7 @@ impl Person {
         screen: Option<&str>,
         hall: &Arc<Hall>,
     ) -> Result<Answered, PeerError> {
-        let offered = offer::without_names(offered);
+        let offered = receivable(&offer::without_names(offered));
         let mut sections = offer::sections(&offered);
         for section in &mut sections {
             section.is_slides |= screen == Some(&section.mid);
@@ -86,6 +87,7 @@ impl Person {
         let incoming = Incoming {
             inlet: Arc::clone(&inlet),
             sections: Arc::clone(&sections),
+            streams: Arc::default(),
             formats: Arc::clone(&formats),
             pictures: Arc::clone(&pictures),
         };
@@ -239,7 +241,7 @@ impl Person {
     }
 
     async fn restart(&self, offered: &str) -> Result<String, Error> {
-        let description = RTCSessionDescription::offer(offered.to_owned())?;
+        let description = RTCSessionDescription::offer(rids::settled(offered))?;
         self.connection.set_remote_description(description).await?;
         let answer = self.connection.create_answer(None).await?;
         self.connection.set_local_description(answer).await?;
@@ -249,9 +251,9 @@ impl Person {
         answer.map(|answer| answer.sdp).ok_or(Error::ErrConnectionClosed)
     }
 
-    /// Asks for a key frame of their camera or their screen.
-    pub(super) fn ask_for_key_frame(&self, is_screen: bool) {
-        self.pictures.ask_for_key_frame(is_screen);
+    /// Asks for a key frame of a layer of their camera or their screen.
+    pub(super) fn ask_for_key_frame(&self, is_screen: bool, layer: usize) {
+        self.pictures.ask_for_key_frame((is_screen, layer));
     }
 
     /// Whether sound can come from them.

@@ -41,8 +41,13 @@ pub(super) async fn play(hall: Weak<Hall>, member: String, film: Arc<Film>, aske
                     Header { version: 2, marker, sequence_number: *number, timestamp, ..Header::default() };
                 *number = number.wrapping_add(1);
                 let packet = Packet { header, payload: payload.clone() };
-                let arrival =
-                    Arrival { codec: version.codec, codecs: &codecs, echoes: None, packet: &packet };
+                let arrival = Arrival {
+                    codec: version.codec,
+                    layer: 0,
+                    codecs: &codecs,
+                    echoes: None,
+                    packet: &packet,
+                };
                 hall.arrives(&feed, arrival);
             }
         }

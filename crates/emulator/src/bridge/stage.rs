@@ -3,11 +3,12 @@
 use std::sync::Weak;
 
 use offhook_media::MediaSourceId;
+use offhook_media::video::VideoSize;
 use rtc::rtp::Packet;
 use tokio::sync::watch;
 
 use super::hall::Hall;
-use super::video::{Choice, Codec};
+use super::video::{Choice, Codec, Feed};
 
 /// A member of a room, as the one that has their connection knows it.
 #[derive(Clone)]
@@ -21,10 +22,10 @@ impl Stage {
         Self { hall, member: member.to_owned() }
     }
 
-    /// A packet of their camera or their screen.
-    pub(crate) fn show(&self, is_screen: bool, codec: Codec, packet: &Packet) {
+    /// A packet of a layer of their camera or their screen.
+    pub(crate) fn show(&self, is_screen: bool, layer: usize, codec: Codec, packet: &Packet) {
         if let Some(hall) = self.hall.upgrade() {
-            hall.show(&self.member, is_screen, codec, packet);
+            hall.show(&Feed::new(&self.member, is_screen), layer, codec, packet);
         }
     }
 
@@ -38,9 +39,16 @@ impl Stage {
 
 /// What a bot asks for and is told by messages.
 impl Stage {
-    /// What they see in the section `mid` is as they choose. Says whether there is such a section.
-    pub(crate) fn choose(&self, mid: &str, choice: Choice) -> bool {
-        self.hall.upgrade().is_some_and(|hall| hall.choose(&self.member, mid, choice))
+    /// What they see in the section `mid` is as they choose, and no larger than they say. Says whether there is such a section.
+    pub(crate) fn choose(&self, mid: &str, choice: Choice, at_most: Option<VideoSize>) -> bool {
+        self.hall.upgrade().is_some_and(|hall| hall.choose(&self.member, mid, (choice, at_most)))
+    }
+
+    /// All that they see has at most so many bits a second together; `None`: as many as it has.
+    pub(crate) fn limit(&self, bits_per_second: Option<u64>) {
+        if let Some(hall) = self.hall.upgrade() {
+            hall.limit(&self.member, bits_per_second);
+        }
     }
 
     /// What can be seen now: cameras, screens; of others only.

@@ -37,6 +37,7 @@ pub use peer::PeerError;
 pub(crate) use pictures::{Pictures, Repairs, add_slot, add_track, understand_video};
 pub use script::{AfterSpeech, FarEndScript};
 pub use seeing::SeenPictures;
+pub(crate) use seeing::{size_in_parameters, size_of_vp8};
 use tokio::sync::{mpsc, watch};
 pub use tones::HeardTone;
 pub(crate) use tones::{ToneListener, TonePacket, plan as plan_tones};
@@ -173,8 +174,8 @@ impl FarEnd {
     }
 
     /// Asks the bot for a key frame of its camera or its screen.
-    pub(crate) fn ask_for_key_frame(&self, is_screen: bool) {
-        self.peer.view().pictures.ask_for_key_frame(is_screen);
+    pub(crate) fn ask_for_key_frame(&self, is_screen: bool, layer: usize) {
+        self.peer.view().pictures.ask_for_key_frame((is_screen, layer));
     }
 
     /// The bot is in a room from now on: it hears what comes from there, and the room goes on with what the script says. Gives

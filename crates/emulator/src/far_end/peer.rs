@@ -24,7 +24,7 @@ use super::hearing::Hearing;
 use super::outlet::{Outlet, Track, send};
 use super::path;
 use super::pictures::{Repairs, understand_video};
-use super::repair::{self, Types};
+use super::repair::{self, Agreed};
 use super::script::{AfterSpeech, FarEndScript};
 use super::tones;
 use super::view::View;
@@ -142,20 +142,20 @@ impl Peer {
             view: Arc::clone(&view),
         };
         let (mut engine, mut registry) = (codecs::media_engine()?, room.path.before(Registry::new()));
-        let types = Types::default();
+        let agreed_types = Agreed::default();
         if view.is_there() {
             understand_video(&mut engine, Repairs::InStreamsOfTheirOwn)?;
-            registry = repair::with_video(registry, needs, &types);
+            registry = repair::with_video(registry, needs, &agreed_types);
         }
         let connection = connection(Arc::new(handler), engine, registry, PATIENCE).await?;
         let sdp = match &script.link {
-            Some(_) => path::without_candidates(&offer.description.sdp),
-            None => offer.description.sdp.clone(),
+            Some(_) => path::without_candidates(&bridge::receivable(&offer.description.sdp)),
+            None => bridge::receivable(&offer.description.sdp),
         };
         let (agreed, slots) = negotiate(&*connection, sdp, &tracks, &view).await?;
         let answer = gathered_answer(&*connection, gathering).await?;
         view.agreed(&answer, &slots);
-        types.learn(&answer);
+        agreed_types.learn(&answer);
         numbers.set(agreed).expect("it is agreed once");
         let (relay, answer) = match &script.link {
             Some(link) => {

@@ -19,8 +19,8 @@ use webrtc::media_stream::track_remote::TrackRemote;
 use webrtc::peer_connection::{MediaEngine, PeerConnection};
 
 use super::outlet::Track;
-use super::seeing::{Seeing, SeenPictures};
-use crate::bridge::{Codec, Section, Stage, VideoNumbers as Numbers};
+use super::seeing::{Seeing, SeenPictures, of_layers};
+use crate::bridge::{Codec, MOST_LAYERS, Section, Stage, VideoNumbers as Numbers};
 
 /// Numbers that would be chosen here; those of an offer win. Each is followed by that of packets that are sent once more.
 const VP8: u8 = 96;
@@ -119,10 +119,10 @@ type Remote = (Arc<dyn TrackRemote>, u32);
 pub(crate) struct Pictures {
     /// Where they are shown, once that is known.
     stage: OnceLock<Stage>,
-    /// The tracks on which they come, with their sources: camera, screen.
-    remotes: Mutex<[Option<Remote>; 2]>,
+    /// The tracks on which they come, with the source of each layer: camera, screen.
+    remotes: Mutex<[[Option<Remote>; MOST_LAYERS]; 2]>,
     /// What is counted of them, where somebody asks.
-    seeing: Option<Mutex<[Seeing; 2]>>,
+    seeing: Option<Mutex<[[Seeing; MOST_LAYERS]; 2]>>,
     more: Notify,
 }
 
@@ -146,21 +146,32 @@ impl Pictures {
         let _ = self.stage.set(stage);
     }
 
-    /// Takes in a packet.
-    pub(crate) fn take(&self, is_screen: bool, codec: Codec, track: &Arc<dyn TrackRemote>, packet: &Packet) {
-        lock(&self.remotes)[usize::from(is_screen)] = Some((Arc::clone(track), packet.header.ssrc));
+    /// Takes in a packet: whether it is of the screen, and of which layer.
+    pub(crate) fn take(
+        &self,
+        (is_screen, layer): (bool, usize),
+        codec: Codec,
+        track: &Arc<dyn TrackRemote>,
+        packet: &Packet,
+    ) {
+        let screen = usize::from(is_screen);
+        if let Some(remote) = lock(&self.remotes)[screen].get_mut(layer) {
+            *remote = Some((Arc::clone(track), packet.header.ssrc));
+        }
         if let Some(seeing) = &self.seeing {
-            lock(seeing)[usize::from(is_screen)].receive(codec, packet);
+            if let Some(seeing) = lock(seeing)[screen].get_mut(layer) {
+                seeing.receive(codec, packet);
+            }
             self.more.notify_waiters();
         }
         if let Some(stage) = self.stage.get() {
-            stage.show(is_screen, codec, packet);
+            stage.show(is_screen, layer, codec, packet);
         }
     }
 
-    /// Asks for a key frame of the camera or the screen.
-    pub(crate) fn ask_for_key_frame(&self, is_screen: bool) {
-        let remote = lock(&self.remotes)[usize::from(is_screen)].clone();
+    /// Asks for a key frame of a layer of the camera or the screen.
+    pub(crate) fn ask_for_key_frame(&self, (is_screen, layer): (bool, usize)) {
+        let remote = lock(&self.remotes)[usize::from(is_screen)].get(layer).cloned().flatten();
         if let Some((track, media_ssrc)) = remote {
             tokio::spawn(async move {
                 let asked = PictureLossIndication { sender_ssrc: 0, media_ssrc };
@@ -183,6 +194,9 @@ impl Pictures {
 
     /// What was counted: camera, screen.
     pub(super) fn seen(&self) -> [SeenPictures; 2] {
-        self.seeing.as_ref().map(|seeing| lock(seeing).each_ref().map(Seeing::seen)).unwrap_or_default()
+        self.seeing
+            .as_ref()
+            .map(|seeing| lock(seeing).each_ref().map(|layers| of_layers(layers)))
+            .unwrap_or_default()
     }
 }

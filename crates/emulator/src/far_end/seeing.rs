@@ -19,7 +19,8 @@ use crate::bridge::Codec;
 /// Packets that are remembered: some seconds of video.
 const REMEMBERED: usize = 2_048;
 
-/// What a far end has counted of the pictures of a camera or a screen.
+/// What a far end has counted of the pictures of a camera or a screen: of the layers of simulcast together, with the size and the time of
+/// the largest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SeenPictures {
@@ -35,6 +36,20 @@ pub struct SeenPictures {
     pub sender_time: Option<RtpTime>,
     /// The codec of the latest packet.
     pub codec: Option<VideoCodec>,
+}
+
+/// What was counted of all layers together. Size and time are those of the largest.
+pub(super) fn of_layers(layers: &[Seeing]) -> SeenPictures {
+    let pixels = |seen: &SeenPictures| seen.size.map_or(0, VideoSize::pixels);
+    layers.iter().map(Seeing::seen).fold(SeenPictures::default(), |all, one| {
+        let largest = if all.packets_received == 0 || pixels(&one) > pixels(&all) { one } else { all };
+        SeenPictures {
+            packets_received: all.packets_received + one.packets_received,
+            frames_received: all.frames_received + one.frames_received,
+            key_frames_received: all.key_frames_received + one.key_frames_received,
+            ..largest
+        }
+    })
 }
 
 /// A packet that came.
@@ -189,16 +204,19 @@ fn says_that_it_begins(codec: Codec, payload: &[u8]) -> bool {
 
 /// Whether a frame of VP8 is a key frame, and how large then (RFC 6386 section 9.1).
 fn of_vp8(frame: &[u8]) -> (bool, Option<VideoSize>) {
-    let is_key = frame.first().is_some_and(|byte| byte & 1 == 0);
-    let size = match frame {
-        [_, _, _, 0x9d, 0x01, 0x2a, a, b, c, d, ..] if is_key => {
+    (frame.first().is_some_and(|byte| byte & 1 == 0), size_of_vp8(frame))
+}
+
+/// The size that the beginning of a frame of VP8 tells, where it is a key frame.
+pub(crate) fn size_of_vp8(frame: &[u8]) -> Option<VideoSize> {
+    match frame {
+        [first, _, _, 0x9d, 0x01, 0x2a, a, b, c, d, ..] if first & 1 == 0 => {
             // Above the 14 bits stands by how much it is to be enlarged.
             let pixels = |low, high| u16::from_le_bytes([low, high]) & 0x3fff;
             Some(VideoSize { width: pixels(*a, *b), height: pixels(*c, *d) })
         }
         _ => None,
-    };
-    (is_key, size)
+    }
 }
 
 /// Whether units with start codes have a slice of an IDR picture, and the size in their parameter sets.
@@ -207,7 +225,7 @@ fn of_h264(frame: &[u8]) -> (bool, Option<VideoSize>) {
     for unit in units_of(frame) {
         match unit.first().map(|byte| byte & 0x1f) {
             Some(5) => is_key = true,
-            Some(7) => size = size_in(unit).or(size),
+            Some(7) => size = size_in_parameters(unit).or(size),
             _ => {}
         }
     }
@@ -215,7 +233,7 @@ fn of_h264(frame: &[u8]) -> (bool, Option<VideoSize>) {
 }
 
 /// The size that a sequence parameter set tells.
-fn size_in(unit: &[u8]) -> Option<VideoSize> {
+pub(crate) fn size_in_parameters(unit: &[u8]) -> Option<VideoSize> {
     let bits = decode_nal(unit).ok()?;
     let parameters = SeqParameterSet::from_bits(BitReader::new(&bits[..])).ok()?;
     let (width, height) = parameters.pixel_dimensions().ok()?;
@@ -284,6 +302,22 @@ mod tests {
             // In H.264 nothing tells that the next one is whole.
             assert!((8..=9).contains(&report.frames_received), "{codec:?}: {report:?}");
         }
+    }
+
+    #[test]
+    fn layers_are_counted_together_and_the_largest_tells_the_size() {
+        let mut layers: [Seeing; 3] = std::array::from_fn(|_| Seeing::default());
+        let of_width = |width: u8, timestamp| {
+            let header = Header { marker: true, timestamp, ..Header::default() };
+            let payload = Bytes::from(vec![0x10, 0, 0, 0, 0x9d, 0x01, 0x2a, width, 0, 90, 0]);
+            Packet { header, payload }
+        };
+        layers[1].receive(Codec::Vp8, &of_width(200, 5));
+        layers[2].receive(Codec::Vp8, &of_width(100, 6));
+        let seen = of_layers(&layers);
+        assert_eq!((seen.packets_received, seen.frames_received, seen.key_frames_received), (2, 2, 2));
+        assert_eq!(seen.size, Some(VideoSize { width: 200, height: 90 }));
+        assert_eq!((seen.sender_time, seen.codec), (Some(RtpTime(5)), Some(VideoCodec::Vp8)));
     }
 
     #[test]

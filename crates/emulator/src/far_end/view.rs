@@ -12,11 +12,12 @@ use webrtc::peer_connection::PeerConnection;
 
 use super::outlet::Track;
 use super::pictures::{Pictures, add_slot};
-use crate::bridge::{Choice, Section, Slot, Stage, VideoNumbers, sections};
+use crate::bridge::{Choice, Section, Slot, Stage, Streams, VideoNumbers, receivable, sections};
 
 /// The video sections of a bot's offer. Its camera is in the first in which it sends, its screen in that of the screen.
 pub(super) struct View {
     sections: Vec<Section>,
+    streams: Streams,
     /// The sections of the answer.
     answered: OnceLock<Vec<Section>>,
     pub(super) pictures: Pictures,
@@ -35,13 +36,14 @@ impl View {
                 offer.sockets.iter().filter(|socket| socket.modality == Modality::VideoBasedScreenSharing);
             screens.any(|screen| screen.id.0.to_string() == mid)
         };
-        let mut sections = sections(&offer.description.sdp);
+        let mut sections = sections(&receivable(&offer.description.sdp));
         sections.retain(|section| section.is_video);
         for section in &mut sections {
             section.is_slides = is_screen(&section.mid);
         }
         Self {
             sections,
+            streams: Streams::default(),
             answered: OnceLock::new(),
             pictures: Pictures::counted(),
             slots: Mutex::default(),
@@ -111,19 +113,17 @@ impl View {
 
     /// Takes in a packet of the bot's.
     pub(super) fn take(&self, track: &Arc<dyn TrackRemote>, packet: &Packet) {
-        let source = packet.header.ssrc;
         let mut sending = self.sections.iter().filter(|section| section.sends);
-        // A source that was not announced is that of the only section there is.
-        let announced = sending.clone().find(|section| section.sources.contains(&source));
-        let Some(section) = announced.or_else(|| sending.clone().next()) else { return };
+        let Some(answered) = self.answered.get() else { return };
+        let Some((section, layer)) = self.streams.place(sending.clone(), answered, packet) else { return };
         // A bot has one camera.
         if sending.find(|other| other.is_slides == section.is_slides) != Some(section) {
             return;
         }
-        let answered = self.answered.get().and_then(|all| all.iter().find(|held| held.mid == section.mid));
+        let answered = answered.iter().find(|held| held.mid == section.mid);
         let codec = answered.and_then(|held| VideoNumbers::of(held).codec(packet.header.payload_type));
         if let Some(codec) = codec {
-            self.pictures.take(section.is_slides, codec, track, packet);
+            self.pictures.take((section.is_slides, layer), codec, track, packet);
         }
     }
 }

@@ -31,7 +31,7 @@ const MOST: usize = 1 << 20;
 pub(super) struct Stages {
     exchange: Arc<Exchange>,
     bot: Option<BotMetrics>,
-    before: HashMap<String, Buckets>,
+    before: Counted,
     /// Whether there was something to tell.
     was_something: bool,
 }
@@ -68,7 +68,7 @@ impl Stages {
         let rooms: Vec<Value> = rooms.iter().map(|room| look.room(room)).collect();
         let bot = told.map(|(address, told)| match told {
             Ok(stages) => {
-                let stages = stages.into_iter().map(|(name, buckets)| look.stage("bot", &name, buckets));
+                let stages = stages.into_iter().map(|(name, buckets)| look.stage(Of::Engine, &name, buckets));
                 json!({"address": address, "stages": stages.collect::<Vec<_>>()})
             }
             Err(problem) => json!({"address": address, "stages": [], "problem": problem}),
@@ -81,17 +81,28 @@ impl Stages {
     }
 }
 
+/// What a stage is one of. Ids are only unique among their like: a meeting may have any name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Of {
+    Room(String),
+    Member(String),
+    Engine,
+}
+
+/// What was counted, by what the stages are of and by their names.
+type Counted = HashMap<(Of, String), Buckets>;
+
 /// One look: what is seen now takes the place of what was before.
 struct Look<'a> {
-    before: &'a mut HashMap<String, Buckets>,
-    seen: HashMap<String, Buckets>,
+    before: &'a mut Counted,
+    seen: Counted,
 }
 
 impl Look<'_> {
     fn room(&mut self, room: &MeasuredRoom) -> Value {
         let stages = [
-            self.stage(&room.id, "tick_lateness", room.late.clone()),
-            self.stage(&room.id, "mix", room.taken.clone()),
+            self.stage(Of::Room(room.id.clone()), "tick_lateness", room.late.clone()),
+            self.stage(Of::Room(room.id.clone()), "mix", room.taken.clone()),
         ];
         let members: Vec<Value> = room.members.iter().map(|member| self.member(member)).collect();
         json!({"room": room.id, "stages": stages, "members": members})
@@ -104,8 +115,8 @@ impl Look<'_> {
             MemberKind::Script => "script",
         };
         let stages = [
-            self.stage(&member.id, "queue", member.queue.clone()),
-            self.stage(&member.id, "out", member.out.clone()),
+            self.stage(Of::Member(member.id.clone()), "queue", member.queue.clone()),
+            self.stage(Of::Member(member.id.clone()), "out", member.out.clone()),
         ];
         let milliseconds = |time: Duration| thousandth(time.as_secs_f64());
         json!({
@@ -115,8 +126,8 @@ impl Look<'_> {
     }
 
     /// A stage of something since the last look; without times where nothing has passed it.
-    fn stage(&mut self, of: &str, name: &str, now: Buckets) -> Value {
-        let key = format!("{of} {name}");
+    fn stage(&mut self, of: Of, name: &str, now: Buckets) -> Value {
+        let key = (of, name.to_owned());
         let since = match self.before.remove(&key) {
             Some(before) => now.since(&before),
             // What there was before anybody looked is not of this second.
@@ -173,4 +184,43 @@ pub(crate) fn may_scrape(settings: &EmulatorSettings, address: &str) -> Result<U
         return Err(wrong("it is not on loopback, and bots may be called back there only"));
     }
     Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::durations::Durations;
+
+    #[test]
+    fn a_meeting_of_any_name_shares_nothing_with_a_member_or_the_engine() {
+        let counted = |times: usize| {
+            let durations = Durations::default();
+            (0..times).for_each(|_| durations.record(Duration::from_millis(1)));
+            durations.read()
+        };
+        let mut before = Counted::new();
+        for times in [2, 5] {
+            let mut look = Look { before: &mut before, seen: Counted::new() };
+            let (late, taken) = (counted(times), counted(times));
+            let [queue, out] = [counted(10 * times), counted(10 * times)];
+            let member = MeasuredMember {
+                id: "bot".to_owned(),
+                name: "Ada".to_owned(),
+                kind: MemberKind::Person,
+                queue,
+                out,
+                jitter: Duration::ZERO,
+                round_trip: None,
+            };
+            let room = MeasuredRoom { id: "bot".to_owned(), late, taken, members: vec![member] };
+            let room = look.room(&room);
+            let engine = look.stage(Of::Engine, "tick_lateness", counted(100 * times));
+            if times == 5 {
+                assert_eq!(room["stages"][0]["count"], 3, "{room}");
+                assert_eq!(room["members"][0]["stages"][0]["count"], 30, "{room}");
+                assert_eq!(engine["count"], 300);
+            }
+            before = look.seen;
+        }
+    }
 }

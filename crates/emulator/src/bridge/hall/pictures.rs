@@ -5,6 +5,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use offhook_media::MediaSourceId;
+use offhook_media::video::VideoSize;
 use rtc::rtp::Packet;
 use tokio::sync::mpsc::channel;
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use super::Hall;
 use crate::bridge::events::RoomEvent;
 use crate::bridge::inside::{End, OUTBOX};
 use crate::bridge::projector;
-use crate::bridge::video::{Arrival, Choice, Codec, Feed, Videos};
+use crate::bridge::video::{Arrival, Choice, Codec, Feed, KeyFrame, Videos};
 use crate::bridge::view::MemberKind;
 
 /// Between two looks at who sees whom.
@@ -24,9 +25,9 @@ impl Hall {
         self.videos.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A packet of somebody's camera or screen.
-    pub(in crate::bridge) fn show(&self, member: &str, is_screen: bool, codec: Codec, packet: &Packet) {
-        self.arrives(&Feed::new(member, is_screen), Arrival::of(&codec, packet));
+    /// A packet of a layer of somebody's camera or screen.
+    pub(in crate::bridge) fn show(&self, feed: &Feed, layer: usize, codec: Codec, packet: &Packet) {
+        self.arrives(feed, Arrival::of(&codec, layer, packet));
     }
 
     /// A packet of a feed. Whoever is not in, or on hold, is not seen; who echoes shows the first whom they see.
@@ -52,15 +53,17 @@ impl Hall {
     fn passes_on(&self, feed: &Feed, arrival: Arrival<'_>) {
         let (mut videos, now) = (self.videos(), self.now());
         if videos.has(feed) {
-            return videos.show(now, feed, arrival);
+            let asked = videos.show(now, feed, arrival);
+            drop(videos);
+            return self.ask_for_key_frames(&asked);
         }
         if arrival.packet.payload.is_empty() {
             return;
         }
         // Whoever has just left has no source: what was on its way is late.
         let Some(source) = self.source_of(feed) else { return };
-        let asked = videos.begin(now, feed, source, arrival);
-        videos.show(now, feed, arrival);
+        videos.begin(now, feed, source, arrival);
+        let asked = videos.show(now, feed, arrival);
         drop(videos);
         self.ask_for_key_frames(&asked);
         self.is_on(feed, source);
@@ -137,30 +140,41 @@ impl Hall {
 
     /// Whoever sees the slot of this RTP source needs a key frame.
     pub(in crate::bridge) fn needs_key_frame(&self, viewer: &str, ssrc: u32) {
-        let feed = self.videos().needs_key_frame(self.now(), viewer, ssrc);
-        self.ask_for_key_frames(feed.as_slice());
+        let asked = self.videos().needs_key_frame(self.now(), viewer, ssrc);
+        self.ask_for_key_frames(asked.as_slice());
     }
 
-    pub(super) fn ask_for_key_frames(&self, feeds: &[Feed]) {
-        for feed in feeds {
+    pub(super) fn ask_for_key_frames(&self, asked: &[KeyFrame]) {
+        for KeyFrame { feed, layer } in asked {
             // Of what is sent back, whoever it comes from is asked.
             let feed = self.videos().echoed_by(feed).unwrap_or_else(|| feed.clone());
             match self.inside().ends.get(&feed.member) {
-                Some(End::Person(person)) => person.ask_for_key_frame(feed.is_screen),
-                Some(End::Bot { far_end, .. }) => far_end.ask_for_key_frame(feed.is_screen),
+                Some(End::Person(person)) => person.ask_for_key_frame(feed.is_screen, *layer),
+                Some(End::Bot { far_end, .. }) => far_end.ask_for_key_frame(feed.is_screen, *layer),
                 Some(End::Script(script)) => script.asked_for_key_frame.store(true, Relaxed),
                 None => {}
             }
         }
     }
 
-    /// What somebody sees in the section `mid` is as they choose. Says whether there is such a section.
-    pub(in crate::bridge) fn choose(&self, viewer: &str, mid: &str, choice: Choice) -> bool {
+    /// What somebody sees in the section `mid` is as they choose, and no larger than they say. Says whether there is such a section.
+    pub(in crate::bridge) fn choose(
+        &self,
+        viewer: &str,
+        mid: &str,
+        choice: (Choice, Option<VideoSize>),
+    ) -> bool {
         let asked = self.videos().choose(self.now(), viewer, mid, choice);
         let Some(asked) = asked else { return false };
         self.ask_for_key_frames(&asked);
         self.listeners.changed();
         true
+    }
+
+    /// All that somebody sees has at most so many bits a second together.
+    pub(in crate::bridge) fn limit(&self, viewer: &str, bits_per_second: Option<u64>) {
+        let asked = self.videos().limit(self.now(), viewer, bits_per_second);
+        self.ask_for_key_frames(&asked);
     }
 
     /// The sources of others that are on: cameras, screens.

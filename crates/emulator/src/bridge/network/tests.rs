@@ -14,7 +14,7 @@ const PACKETS: u16 = 3_000;
 const SOURCE: u32 = 7;
 
 /// The chain of a connection of the emulator's, behind a path.
-fn chain(path: &Arc<Path>) -> Box<dyn Interceptor> {
+fn chain(path: &Arc<Path>) -> impl Interceptor + use<> {
     let registry = path.before(Registry::new());
     register_default_interceptors(registry, &mut MediaEngine::default()).unwrap().build()
 }
@@ -41,7 +41,7 @@ fn numbered(sequence_number: u16) -> Packet {
 }
 
 /// Everything that an end sends.
-fn sent(end: &mut dyn Interceptor) -> Vec<Packet> {
+fn sent(end: &mut impl Interceptor) -> Vec<Packet> {
     std::iter::from_fn(|| end.poll_write()).map(|tagged| tagged.message.packet).collect()
 }
 
@@ -58,14 +58,13 @@ fn travel(sending: &Arc<Path>, receiving: &Arc<Path>) -> (BTreeSet<u16>, usize) 
         if number < PACKETS {
             from.handle_write(tagged(now, numbered(number))).unwrap();
         }
-        for end in [&mut from, &mut to] {
-            end.handle_timeout(now).unwrap();
-        }
-        for packet in sent(&mut *from) {
+        from.handle_timeout(now).unwrap();
+        to.handle_timeout(now).unwrap();
+        for packet in sent(&mut from) {
             on_wire += usize::from(matches!(packet, Packet::Rtp(_)));
             to.handle_read(tagged(now, packet)).unwrap();
         }
-        for packet in sent(&mut *to) {
+        for packet in sent(&mut to) {
             from.handle_read(tagged(now, packet)).unwrap();
         }
         while from.poll_read().is_some() {}

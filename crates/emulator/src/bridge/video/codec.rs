@@ -1,10 +1,12 @@
 //! The codecs that are passed on, and what of their payloads has to be known for that.
 
 use bytes::Bytes;
+use offhook_media::video::VideoSize;
 use rtc::rtp::codec::vp8::Vp8Packet;
 use rtc::rtp::packetizer::Depacketizer;
 
 use crate::bridge::offer::Section;
+use crate::far_end::{size_in_parameters, size_of_vp8};
 
 /// A codec that is passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,31 @@ pub(super) fn begins_key_frame(codec: Codec, payload: &Bytes) -> bool {
     }
 }
 
+/// How large a picture is, where this is the packet of a key frame that says so.
+pub(super) fn size_in_key_frame(codec: Codec, payload: &Bytes) -> Option<VideoSize> {
+    if !begins_key_frame(codec, payload) {
+        return None;
+    }
+    match codec {
+        Codec::Vp8 => size_of_vp8(&Vp8Packet::default().depacketize(payload).ok()?),
+        Codec::H264 => {
+            let (first, mut rest) = payload.split_first()?;
+            match first & TYPE {
+                7 => size_in_parameters(payload),
+                24 => loop {
+                    let (len, units) = rest.split_first_chunk::<2>()?;
+                    let (unit, behind) = units.split_at_checked(u16::from_be_bytes(*len).into())?;
+                    if unit.first()? & TYPE == 7 {
+                        return size_in_parameters(unit);
+                    }
+                    rest = behind;
+                },
+                _ => None,
+            }
+        }
+    }
+}
+
 /// The bits of a NAL unit's first byte that are its type (RFC 6184 section 1.3).
 const TYPE: u8 = 0x1f;
 
@@ -99,5 +126,31 @@ mod tests {
         assert!(h264(&[0x7c, 0x85, 1]) && !h264(&[0x7c, 0x05, 1]), "a fragment: the first, another");
         assert!(!h264(&[0x41, 1]) && !h264(&[0x78, 0, 9, 0x41]) && !h264(&[0x7c, 0x81, 1]));
         assert!(!h264(&[]) && !h264(&[0x78, 0]) && !h264(&[0x7c]));
+    }
+
+    #[test]
+    fn the_size_is_read_from_the_packet_that_tells_it() {
+        let film = crate::far_end::Film::pattern();
+        for version in film.versions() {
+            let payloads = version.payloads(0);
+            let size = size_in_key_frame(version.codec, &payloads[0]);
+            assert_eq!(size, Some(VideoSize { width: 640, height: 360 }), "{:?}", version.codec);
+            assert!(payloads[1..].iter().all(|payload| size_in_key_frame(version.codec, payload).is_none()));
+            assert_eq!(size_in_key_frame(version.codec, &version.payloads(1)[0]), None);
+        }
+        // Its parameter sets in a packet of their own.
+        let film = film.versions().iter().find(|version| version.codec == Codec::H264).unwrap().payloads(0);
+        let len = usize::from(u16::from_be_bytes([film[0][1], film[0][2]]));
+        let alone = size_in_key_frame(Codec::H264, &film[0].slice(3..3 + len));
+        assert_eq!(alone, Some(VideoSize { width: 640, height: 360 }));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_payload_panics(payload in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40)) {
+            for codec in [Codec::Vp8, Codec::H264] {
+                let _ = size_in_key_frame(codec, &Bytes::copy_from_slice(&payload));
+            }
+        }
     }
 }

@@ -1,12 +1,16 @@
 //! Video and screens: who sees whom. Packets are passed on as they come, with the numbers of the stream that they then belong to.
 
 mod codec;
+mod layers;
 mod slot;
 
 use std::time::Duration;
 
 pub(crate) use codec::{Codec, Numbers};
+pub(crate) use layers::MOST_LAYERS;
+use layers::{Layers, Seen};
 use offhook_media::MediaSourceId;
+use offhook_media::video::VideoSize;
 use rtc::rtp::Packet;
 pub(crate) use slot::{Choice, Slot};
 use tokio::sync::mpsc::Sender;
@@ -16,9 +20,6 @@ use super::view::SlotView;
 
 /// A camera or a screen is off when so long no packet has come: a screen on which nothing moves sends one each second or so.
 const OFF: Duration = Duration::from_secs(5);
-
-/// A key frame is asked for once in so long at the most: it takes about as long to come, and is large.
-const ASKING: Duration = Duration::from_millis(300);
 
 /// A camera or a screen: of whom, and which.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,13 @@ impl Feed {
     }
 }
 
+/// A key frame that is needed: of which layer of which feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyFrame {
+    pub(super) feed: Feed,
+    pub(super) layer: usize,
+}
+
 /// A feed that is on.
 #[derive(Debug)]
 struct Shown {
@@ -43,12 +51,14 @@ struct Shown {
     /// Of one that is nothing but another sent back: which.
     echoes: Option<Feed>,
     latest: Duration,
-    asked: Option<Duration>,
+    layers: Layers,
 }
 
 struct Viewer {
     member: String,
     slots: Vec<Slot>,
+    /// How many bits a second all that it sees may have together.
+    limit: Option<u64>,
     outbox: Sender<Outgoing>,
     is_on_hold: bool,
 }
@@ -57,6 +67,8 @@ struct Viewer {
 #[derive(Clone, Copy)]
 pub(super) struct Arrival<'a> {
     pub(super) codec: Codec,
+    /// The layer of simulcast, from 0 on.
+    pub(super) layer: usize,
     /// All codecs in which the same is shown at the same time.
     pub(super) codecs: &'a [Codec],
     /// Of a feed that is another, sent back: which.
@@ -66,8 +78,8 @@ pub(super) struct Arrival<'a> {
 
 impl<'a> Arrival<'a> {
     /// A packet of a feed that comes in one codec.
-    pub(super) fn of(codec: &'a Codec, packet: &'a Packet) -> Self {
-        Self { codec: *codec, codecs: std::slice::from_ref(codec), echoes: None, packet }
+    pub(super) fn of(codec: &'a Codec, layer: usize, packet: &'a Packet) -> Self {
+        Self { codec: *codec, layer, codecs: std::slice::from_ref(codec), echoes: None, packet }
     }
 }
 
@@ -81,15 +93,16 @@ pub(super) struct Videos {
 }
 
 impl Videos {
-    /// Somebody sees what is shown, in `slots`. Gives the feeds of which a key frame is to be asked for.
+    /// Somebody sees what is shown, in `slots`. Gives the key frames that are to be asked for.
     pub(super) fn watch(
         &mut self,
         now: Duration,
         member: &str,
         slots: Vec<Slot>,
         outbox: Sender<Outgoing>,
-    ) -> Vec<Feed> {
-        self.viewers.push(Viewer { member: member.to_owned(), slots, outbox, is_on_hold: false });
+    ) -> Vec<KeyFrame> {
+        let member = member.to_owned();
+        self.viewers.push(Viewer { member, slots, limit: None, outbox, is_on_hold: false });
         self.arrange(now)
     }
 
@@ -98,28 +111,22 @@ impl Videos {
         self.shown.iter().any(|shown| shown.feed == *feed)
     }
 
-    /// A feed is on from now on, under a source. Gives the feeds of which a key frame is to be asked for.
-    pub(super) fn begin(
-        &mut self,
-        now: Duration,
-        feed: &Feed,
-        source: MediaSourceId,
-        arrival: Arrival<'_>,
-    ) -> Vec<Feed> {
+    /// A feed is on from now on, under a source.
+    pub(super) fn begin(&mut self, now: Duration, feed: &Feed, source: MediaSourceId, arrival: Arrival<'_>) {
         self.shown.push(Shown {
             feed: feed.clone(),
             source,
             codecs: arrival.codecs.to_vec(),
             echoes: arrival.echoes.cloned(),
             latest: now,
-            asked: None,
+            layers: Layers::default(),
         });
-        self.arrange(now)
+        self.let_see();
     }
 
-    /// A packet of a feed that is on: it goes to all who see it.
-    pub(super) fn show(&mut self, now: Duration, feed: &Feed, arrival: Arrival<'_>) {
-        let Some(shown) = self.shown.iter_mut().find(|shown| shown.feed == *feed) else { return };
+    /// A packet of a feed that is on: it goes to all who see its layer. Gives the key frames that are to be asked for.
+    pub(super) fn show(&mut self, now: Duration, feed: &Feed, arrival: Arrival<'_>) -> Vec<KeyFrame> {
+        let Some(shown) = self.shown.iter_mut().find(|shown| shown.feed == *feed) else { return Vec::new() };
         // Nothing but padding is a browser that probes what the path carries: with a track that it no longer sends, too.
         if !arrival.packet.payload.is_empty() {
             shown.latest = now;
@@ -127,15 +134,25 @@ impl Videos {
         if shown.codecs != arrival.codecs {
             shown.codecs = arrival.codecs.to_vec();
         }
+        let Arrival { codec, layer, packet, .. } = arrival;
+        // What comes in several codecs is the same in each: one is enough to know it.
+        let is_first = arrival.codecs.first() == Some(&codec);
+        let turned = if is_first && shown.layers.arrive(now, layer, codec, &packet.payload) {
+            self.choose_layers()
+        } else {
+            Vec::new()
+        };
+        let Some(shown) = self.shown.iter().find(|shown| shown.feed == *feed) else { return Vec::new() };
         for viewer in self.viewers.iter_mut().filter(|viewer| !viewer.is_on_hold) {
             let slots = viewer.slots.iter_mut().enumerate();
             for (place, slot) in slots.filter(|(_, slot)| slot.shows.as_ref() == Some(feed)) {
-                if let Some(packet) = slot.see(now, shown, arrival.codec, arrival.packet) {
+                if let Some(packet) = slot.see(now, shown, (codec, layer), packet) {
                     // What does not fit is lost, as on any path: it is asked for again.
                     let _ = viewer.outbox.try_send(Outgoing::Video { slot: place, packet });
                 }
             }
         }
+        self.ask_for(now, &turned)
     }
 
     /// Whom an echo sends back.
@@ -143,8 +160,8 @@ impl Videos {
         self.shown.iter().find(|shown| shown.feed == *echo)?.echoes.clone()
     }
 
-    /// Members by when they spoke, the latest first. Gives the feeds of which a key frame is to be asked for.
-    pub(super) fn heard(&mut self, now: Duration, spoke: Vec<String>) -> Vec<Feed> {
+    /// Members by when they spoke, the latest first. Gives the key frames that are to be asked for.
+    pub(super) fn heard(&mut self, now: Duration, spoke: Vec<String>) -> Vec<KeyFrame> {
         if self.spoke == spoke {
             return Vec::new();
         }
@@ -152,22 +169,31 @@ impl Videos {
         self.arrange(now)
     }
 
-    /// What the section `mid` of a viewer shows is as they choose. Gives the feeds of which a key frame is to be asked for; `None`
-    /// where there is no such section.
+    /// What the section `mid` of a viewer shows is as they choose, and how large it is. Gives the key frames that are to be asked for;
+    /// `None` where there is no such section.
     pub(super) fn choose(
         &mut self,
         now: Duration,
         viewer: &str,
         mid: &str,
-        choice: Choice,
-    ) -> Option<Vec<Feed>> {
+        (choice, at_most): (Choice, Option<VideoSize>),
+    ) -> Option<Vec<KeyFrame>> {
         let viewer = self.viewers.iter_mut().find(|held| held.member == viewer)?;
-        viewer.slots.iter_mut().find(|slot| slot.mid == mid)?.choice = choice;
+        let slot = viewer.slots.iter_mut().find(|slot| slot.mid == mid)?;
+        (slot.choice, slot.at_most) = (choice, at_most);
         Some(self.arrange(now))
     }
 
-    /// A viewer sees nothing until they are off hold again. Gives the feeds of which a key frame is to be asked for.
-    pub(super) fn hold(&mut self, now: Duration, viewer: &str, on_hold: bool) -> Vec<Feed> {
+    /// All that a viewer sees has at most so many bits a second together. Gives the key frames that are to be asked for.
+    pub(super) fn limit(&mut self, now: Duration, viewer: &str, limit: Option<u64>) -> Vec<KeyFrame> {
+        if let Some(viewer) = self.viewers.iter_mut().find(|held| held.member == viewer) {
+            viewer.limit = limit;
+        }
+        self.arrange(now)
+    }
+
+    /// A viewer sees nothing until they are off hold again. Gives the key frames that are to be asked for.
+    pub(super) fn hold(&mut self, now: Duration, viewer: &str, on_hold: bool) -> Vec<KeyFrame> {
         if let Some(viewer) = self.viewers.iter_mut().find(|held| held.member == viewer) {
             viewer.is_on_hold = on_hold;
             viewer.slots.iter_mut().for_each(|slot| slot.turn_to(None));
@@ -175,58 +201,104 @@ impl Videos {
         self.arrange(now)
     }
 
-    /// Lets each slot show what it has to. Gives the feeds of which a key frame is to be asked for.
-    fn arrange(&mut self, now: Duration) -> Vec<Feed> {
-        let mut begun = Vec::new();
+    /// Lets each slot show what it has to. Gives the key frames that are to be asked for.
+    fn arrange(&mut self, now: Duration) -> Vec<KeyFrame> {
+        self.let_see();
+        let turned = self.choose_layers();
+        self.ask_for(now, &turned)
+    }
+
+    /// Lets each slot show the feed that it has to.
+    fn let_see(&mut self) {
         for viewer in &mut self.viewers {
             for place in 0..viewer.slots.len() {
                 let wanted = wanted(&self.shown, &self.spoke, viewer, place);
                 let slot = &mut viewer.slots[place];
                 if slot.shows != wanted {
-                    begun.extend(wanted.clone());
                     slot.turn_to(wanted);
                 }
             }
         }
-        begun.into_iter().filter(|feed| self.asks(now, feed)).collect()
     }
 
-    /// Whoever sees the slot of this source needs a key frame. Gives the feed, where it is to be asked for.
-    pub(super) fn needs_key_frame(&mut self, now: Duration, viewer: &str, ssrc: u32) -> Option<Feed> {
-        let viewer = self.viewers.iter().find(|held| held.member == viewer)?;
-        let feed = viewer.slots.iter().find(|slot| slot.ssrc == ssrc)?.shows.clone()?;
-        self.asks(now, &feed).then_some(feed)
-    }
-
-    /// The feeds whose key frame was asked for and has not come: to be asked for once more.
-    pub(super) fn missed(&mut self, now: Duration) -> Vec<Feed> {
-        let slots = self.viewers.iter().flat_map(|viewer| &viewer.slots);
-        let missed: Vec<Feed> =
-            slots.filter(|slot| slot.misses_key_frame).filter_map(|slot| slot.shows.clone()).collect();
-        missed.into_iter().filter(|feed| self.asks(now, feed)).collect()
-    }
-
-    fn asks(&mut self, now: Duration, feed: &Feed) -> bool {
-        let Some(shown) = self.shown.iter_mut().find(|shown| shown.feed == *feed) else { return false };
-        let may = shown.asked.is_none_or(|asked| now.saturating_sub(asked) >= ASKING);
-        if may {
-            shown.asked = Some(now);
+    /// Lets each slot show the layer that it has to. Gives those that are new, of which a key frame is needed.
+    fn choose_layers(&mut self) -> Vec<KeyFrame> {
+        let mut turned = Vec::new();
+        for viewer in &mut self.viewers {
+            let (mut slots, mut seen) = (Vec::new(), Vec::new());
+            for slot in &mut viewer.slots {
+                let shown = self.shown.iter().find(|shown| slot.shows.as_ref() == Some(&shown.feed));
+                // Before its first packet a feed has no layers.
+                let Some(offered) = shown.map(|shown| shown.layers.offered()).filter(|all| !all.is_empty())
+                else {
+                    continue;
+                };
+                seen.push(Seen { offered, at_most: slot.at_most, shown: slot.layer });
+                slots.push(slot);
+            }
+            for (slot, layer) in slots.into_iter().zip(layers::choose(&seen, viewer.limit)) {
+                if slot.turn_to_layer(layer)
+                    && let Some(feed) = slot.shows.clone()
+                {
+                    turned.push(KeyFrame { feed, layer });
+                }
+            }
         }
-        may
+        turned
     }
 
-    /// Gives the feeds that are off now, and those of which a key frame is to be asked for.
-    pub(super) fn off(&mut self, now: Duration) -> (Vec<Feed>, Vec<Feed>) {
+    /// Those of `turned` that no slot has yet, once in a while.
+    fn ask_for(&mut self, now: Duration, turned: &[KeyFrame]) -> Vec<KeyFrame> {
+        let awaited = |key: &&KeyFrame| {
+            let mut slots = self.viewers.iter().flat_map(|viewer| &viewer.slots);
+            slots.any(|slot| slot.shows.as_ref() == Some(&key.feed) && slot.awaited() == Some(key.layer))
+        };
+        let awaited: Vec<KeyFrame> = turned.iter().filter(awaited).cloned().collect();
+        awaited.into_iter().filter(|key| self.asks(now, key)).collect()
+    }
+
+    /// Whoever sees the slot of this source needs a key frame. Gives it, where it is to be asked for.
+    pub(super) fn needs_key_frame(&mut self, now: Duration, viewer: &str, ssrc: u32) -> Option<KeyFrame> {
+        let viewer = self.viewers.iter().find(|held| held.member == viewer)?;
+        let slot = viewer.slots.iter().find(|slot| slot.ssrc == ssrc)?;
+        let key = KeyFrame { feed: slot.shows.clone()?, layer: slot.layer.or(slot.wanted)? };
+        self.asks(now, &key).then_some(key)
+    }
+
+    /// The key frames that were asked for and have not come, and those that tell how large a layer is: to be asked for (once more). What
+    /// is shown follows the rates of layers, and leaves those that come no more.
+    pub(super) fn missed(&mut self, now: Duration) -> Vec<KeyFrame> {
+        let turned = self.choose_layers();
+        let mut asked = self.ask_for(now, &turned);
+        let slots = self.viewers.iter().flat_map(|viewer| &viewer.slots).filter(|slot| slot.misses_key_frame);
+        let missed =
+            slots.filter_map(|slot| Some(KeyFrame { feed: slot.shows.clone()?, layer: slot.awaited()? }));
+        let unknown = self.shown.iter().flat_map(|shown| {
+            let layers = shown.layers.of_unknown_size().into_iter();
+            layers.map(|layer| KeyFrame { feed: shown.feed.clone(), layer })
+        });
+        let missed: Vec<KeyFrame> = missed.chain(unknown).collect();
+        asked.extend(missed.into_iter().filter(|key| self.asks(now, key)));
+        asked
+    }
+
+    fn asks(&mut self, now: Duration, key: &KeyFrame) -> bool {
+        let shown = self.shown.iter_mut().find(|shown| shown.feed == key.feed);
+        shown.is_some_and(|shown| shown.layers.asks(now, key.layer))
+    }
+
+    /// Gives the feeds that are off now, and the key frames that are to be asked for.
+    pub(super) fn off(&mut self, now: Duration) -> (Vec<Feed>, Vec<KeyFrame>) {
         self.end(now, |shown| now.saturating_sub(shown.latest) >= OFF)
     }
 
     /// Somebody leaves: they see and show nothing any more.
-    pub(super) fn leave(&mut self, now: Duration, member: &str) -> (Vec<Feed>, Vec<Feed>) {
+    pub(super) fn leave(&mut self, now: Duration, member: &str) -> (Vec<Feed>, Vec<KeyFrame>) {
         self.viewers.retain(|viewer| viewer.member != member);
         self.end(now, |shown| shown.feed.member == member)
     }
 
-    fn end(&mut self, now: Duration, is_over: impl Fn(&Shown) -> bool) -> (Vec<Feed>, Vec<Feed>) {
+    fn end(&mut self, now: Duration, is_over: impl Fn(&Shown) -> bool) -> (Vec<Feed>, Vec<KeyFrame>) {
         let over = |shown: &mut Shown| is_over(shown);
         let over: Vec<Feed> = self.shown.extract_if(.., over).map(|shown| shown.feed).collect();
         // A slot that has become free shows somebody for whom there was none.
@@ -285,5 +357,7 @@ fn wanted(shown: &[Shown], spoke: &[String], viewer: &Viewer, place: usize) -> O
     found.map(|shown| shown.feed.clone())
 }
 
+#[cfg(test)]
+mod simulcast_tests;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use offhook_media::video::VideoSize;
 use rtc::rtp::{Packet, header::Header};
 
 use super::codec::{Codec, Numbers, begins_key_frame};
@@ -30,12 +31,16 @@ pub(crate) struct Slot {
     pub(super) mid: String,
     pub(super) ssrc: u32,
     pub(super) choice: Choice,
+    /// Pictures are to be no larger, where there are some that are not.
+    pub(super) at_most: Option<VideoSize>,
     pub(super) shows: Option<Feed>,
     numbers: Numbers,
     codec: Option<Codec>,
-    /// What it shows has not begun yet: nothing but a key frame can be the beginning.
-    awaits_key_frame: bool,
-    /// Pictures come that it could show, but for the beginning.
+    /// The layer that is shown; `None`: what it shows has not begun yet.
+    pub(super) layer: Option<usize>,
+    /// The layer that is to be shown. Nothing but a key frame of it can be the beginning, and until then the other goes on.
+    pub(super) wanted: Option<usize>,
+    /// Pictures of the wanted layer come, but none that could be the beginning.
     pub(super) misses_key_frame: bool,
     stream: Stream,
 }
@@ -46,10 +51,12 @@ impl Slot {
             mid: mid.to_owned(),
             ssrc,
             choice,
+            at_most: None,
             shows: None,
             numbers,
             codec: None,
-            awaits_key_frame: true,
+            layer: None,
+            wanted: None,
             misses_key_frame: false,
             stream: Stream::default(),
         }
@@ -58,12 +65,24 @@ impl Slot {
     /// Shows a feed from its next key frame on, or nothing.
     pub(super) fn turn_to(&mut self, feed: Option<Feed>) {
         self.shows = feed;
+        self.wanted = None;
         self.begins();
     }
 
     fn begins(&mut self) {
-        (self.codec, self.awaits_key_frame, self.misses_key_frame) = (None, true, false);
-        self.stream.offsets = None;
+        (self.codec, self.layer, self.misses_key_frame) = (None, None, false);
+    }
+
+    /// Shows a layer from its next key frame on. Says whether that is news.
+    pub(super) fn turn_to_layer(&mut self, layer: usize) -> bool {
+        let is_other = self.wanted.replace(layer) != Some(layer);
+        self.misses_key_frame &= !is_other;
+        is_other
+    }
+
+    /// The layer of which a key frame is needed for it to begin.
+    pub(super) fn awaited(&self) -> Option<usize> {
+        self.wanted.filter(|wanted| self.layer != Some(*wanted))
     }
 
     /// The packet as it is in this section, where it belongs there: whoever cannot read the codec sees nothing of it, and what comes
@@ -72,7 +91,7 @@ impl Slot {
         &mut self,
         now: Duration,
         shown: &Shown,
-        codec: Codec,
+        (codec, layer): (Codec, usize),
         packet: &Packet,
     ) -> Option<Box<Packet>> {
         if self.numbers.best_of(&shown.codecs) != Some(codec) {
@@ -83,15 +102,19 @@ impl Slot {
             self.begins();
             self.codec = Some(codec);
         }
-        if self.awaits_key_frame {
+        if self.layer != Some(layer) {
+            if self.wanted != Some(layer) {
+                return None;
+            }
             if !begins_key_frame(codec, &packet.payload) {
                 self.misses_key_frame |= !packet.payload.is_empty();
                 return None;
             }
-            (self.awaits_key_frame, self.misses_key_frame) = (false, false);
+            (self.layer, self.misses_key_frame) = (Some(layer), false);
+            self.stream.begin();
         }
         let came = &packet.header;
-        let (sequence_number, timestamp) = self.stream.rewrite(now, came.sequence_number, came.timestamp);
+        let (sequence_number, timestamp) = self.stream.rewrite(now, came.sequence_number, came.timestamp)?;
         // Nothing else of the header is passed on: extensions have other numbers in each connection, and say nothing that matters here.
         let header = Header {
             version: 2,
@@ -112,12 +135,32 @@ impl Slot {
 struct Stream {
     /// The latest sequence number and RTP time that went out, and when.
     latest: Option<(u16, u32, Duration)>,
-    /// What is added to those of the feed. `None` before its first packet.
+    /// What is added to those of what is shown. `None` before its first packet.
     offsets: Option<(u16, u32)>,
+    /// The number of the first packet of what is shown, while packets from before it may still come.
+    first: Option<u16>,
 }
 
+/// Whoever sends a packet once more does not go back so far.
+const LATE: u16 = 4_096;
+
 impl Stream {
-    fn rewrite(&mut self, now: Duration, number: u16, time: u32) -> (u16, u32) {
+    /// Another stream goes on with the numbers.
+    fn begin(&mut self) {
+        (self.offsets, self.first) = (None, None);
+    }
+
+    /// The numbers of a packet. `None` where it comes from before the beginning: its number is that of another packet.
+    fn rewrite(&mut self, now: Duration, number: u16, time: u32) -> Option<(u16, u32)> {
+        if self.offsets.is_none() {
+            self.first = Some(number);
+        }
+        if let Some(behind) = self.first.map(|first| number.wrapping_sub(first).cast_signed()) {
+            if behind < 0 {
+                return None;
+            }
+            self.first = self.first.filter(|_| behind.cast_unsigned() < LATE);
+        }
         let (by_number, by_time) = *self.offsets.get_or_insert_with(|| match self.latest {
             // The first number of all stays below 2^15 (RFC 3711 section 3.3.1).
             None => (number.wrapping_neg().wrapping_add(1), 0),
@@ -132,6 +175,6 @@ impl Stream {
         if is_newer {
             self.latest = Some((number, time, now));
         }
-        (number, time)
+        Some((number, time))
     }
 }

@@ -28,8 +28,13 @@ fn feed(member: &str, is_screen: bool) -> Feed {
     Feed::new(member, is_screen)
 }
 
-/// A packet of a feed, which is on from then on under its source. Gives whose key frames are asked for.
-fn shows(videos: &mut Videos, now: u64, of: &Feed, source: u32, packet: &Packet) -> Vec<Feed> {
+/// The key frame of a feed without simulcast.
+fn key(feed: &Feed) -> KeyFrame {
+    KeyFrame { feed: feed.clone(), layer: 0 }
+}
+
+/// A packet of a feed, which is on from then on under its source. Gives the key frames that are asked for.
+fn shows(videos: &mut Videos, now: u64, of: &Feed, source: u32, packet: &Packet) -> Vec<KeyFrame> {
     shows_in(videos, now, of, source, Codec::Vp8, packet)
 }
 
@@ -40,12 +45,12 @@ fn shows_in(
     source: u32,
     codec: Codec,
     packet: &Packet,
-) -> Vec<Feed> {
-    let arrival = Arrival::of(&codec, packet);
-    let asked =
-        if videos.has(of) { Vec::new() } else { videos.begin(at(now), of, MediaSourceId(source), arrival) };
-    videos.show(at(now), of, arrival);
-    asked
+) -> Vec<KeyFrame> {
+    let arrival = Arrival::of(&codec, 0, packet);
+    if !videos.has(of) {
+        videos.begin(at(now), of, MediaSourceId(source), arrival);
+    }
+    videos.show(at(now), of, arrival)
 }
 
 fn watch_as(videos: &mut Videos, member: &str, choices: &[Choice]) -> Receiver<Outgoing> {
@@ -119,17 +124,17 @@ fn key_frames_are_asked_for_where_they_are_needed_and_not_too_often() {
     let mut videos = Videos::default();
     watch(&mut videos, "ben", 1);
     let screen = feed("ada", true);
-    assert_eq!(shows(&mut videos, 0, &screen, 1, &packet(1, 0, NEXT)), std::slice::from_ref(&screen));
+    assert_eq!(shows(&mut videos, 0, &screen, 1, &packet(1, 0, NEXT)), [key(&screen)]);
     assert_eq!(videos.needs_key_frame(at(100), "ben", 70), None, "it was asked for just now");
-    assert_eq!(videos.missed(at(300)), std::slice::from_ref(&screen), "it has not come");
+    assert_eq!(videos.missed(at(300)), [key(&screen)], "it has not come");
     shows(&mut videos, 310, &screen, 1, &packet(2, 0, KEY));
     assert!(videos.missed(at(700)).is_empty(), "it has");
-    assert_eq!(videos.needs_key_frame(at(700), "ben", 70), Some(screen.clone()));
+    assert_eq!(videos.needs_key_frame(at(700), "ben", 70), Some(key(&screen)));
     assert_eq!(videos.needs_key_frame(at(800), "ben", 70), None);
     assert_eq!(videos.needs_key_frame(at(1_200), "ben", 71), None, "it has no such slot");
     let (outbox, _seen) = channel(10);
     let slot = Slot::new("v0", numbers(&[("VP8", 96)]), 90, Choice::Anybody);
-    assert_eq!(videos.watch(at(1_300), "eve", vec![slot], outbox), [screen], "whoever comes later");
+    assert_eq!(videos.watch(at(1_300), "eve", vec![slot], outbox), [key(&screen)], "whoever comes later");
 }
 
 #[test]
@@ -158,7 +163,7 @@ fn what_comes_in_two_codecs_is_seen_in_the_preferred_one() {
     let film = feed("ada", false);
     for (codec, payload) in [(Codec::Vp8, KEY), (Codec::H264, &b"\x65key"[..])] {
         let packet = packet(1, 0, payload);
-        let arrival = Arrival { codec, codecs: &codecs, echoes: None, packet: &packet };
+        let arrival = Arrival { codec, layer: 0, codecs: &codecs, echoes: None, packet: &packet };
         if !videos.has(&film) {
             videos.begin(at(0), &film, MediaSourceId(9), arrival);
         }
@@ -188,13 +193,15 @@ fn a_bot_sees_those_who_spoke_last_and_the_screen_until_it_chooses() {
     all(&mut videos);
     assert_eq!(sources(&mut bot), [(0, 1), (1, 2), (2, 4)], "nobody has spoken: in the order of coming");
     let spoke = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    assert_eq!(videos.heard(at(9_000), spoke(&["eve", "ben"])), [feed("eve", false)], "ben stays");
+    assert_eq!(videos.heard(at(9_000), spoke(&["eve", "ben"])), [key(&feed("eve", false))], "ben stays");
     assert!(videos.heard(at(9_900), spoke(&["eve", "ben"])).is_empty());
     all(&mut videos);
     assert_eq!(sources(&mut bot), [(1, 2), (0, 3), (2, 4)]);
-    assert_eq!(videos.choose(at(9_950), "bot", "v0", Choice::Source(1)), Some(vec![feed("ada", false)]));
-    assert_eq!(videos.choose(at(9_950), "bot", "v2", Choice::Nobody), Some(vec![]));
-    assert_eq!(videos.choose(at(9_950), "bot", "v7", Choice::Nobody), None);
+    let choose =
+        |videos: &mut Videos, mid: &str, choice| videos.choose(at(9_950), "bot", mid, (choice, None));
+    assert_eq!(choose(&mut videos, "v0", Choice::Source(1)), Some(vec![key(&feed("ada", false))]));
+    assert_eq!(choose(&mut videos, "v2", Choice::Nobody), Some(vec![]));
+    assert_eq!(choose(&mut videos, "v7", Choice::Nobody), None);
     all(&mut videos);
     assert_eq!(sources(&mut bot), [(0, 1), (1, 2)]);
     videos.hold(at(9_990), "bot", true);

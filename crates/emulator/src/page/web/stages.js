@@ -30,7 +30,12 @@ const ENGINE = {
   tick_lateness: "how late ticks begin",
 };
 
-/** Charts by their ids, with their points. */
+/** What the keys of the engine's charts begin with. Those of rooms and members say what they are, too: a meeting may have any name. */
+const ENGINE_KEYS = "engine/";
+
+const keyOf = (kind, id, stage) => `${kind}/${id}/${stage}`;
+
+/** Charts by their keys, with their points. */
 const drawn = new Map();
 
 let latest = null;
@@ -43,13 +48,13 @@ export function setUpStages() {
 export function addStages(stages) {
   latest = stages;
   for (const room of stages.rooms) {
-    for (const stage of room.stages) add(`${room.room}/${stage.stage}`, [stage.p50Ms, stage.p99Ms]);
+    for (const stage of room.stages) add(keyOf("room", room.room, stage.stage), [stage.p50Ms, stage.p99Ms]);
     for (const member of room.members) {
-      for (const stage of member.stages) add(`${member.id}/${stage.stage}`, [stage.p50Ms, stage.p99Ms]);
-      add(`${member.id}/path`, [member.jitterMs, member.roundTripMs]);
+      for (const stage of member.stages) add(keyOf("member", member.id, stage.stage), [stage.p50Ms, stage.p99Ms]);
+      add(keyOf("member", member.id, "path"), [member.jitterMs, member.roundTripMs]);
     }
   }
-  for (const stage of stages.bot?.stages ?? []) add(`bot/${stage.stage}`, [stage.p50Ms, stage.p99Ms]);
+  for (const stage of stages.bot?.stages ?? []) add(ENGINE_KEYS + stage.stage, [stage.p50Ms, stage.p99Ms]);
   forget(stages);
   if (!$("view-media").hidden) show();
 }
@@ -72,7 +77,7 @@ function add(key, points) {
 /** What is not told of any more goes. A bot that cannot be reached for a while keeps its charts. */
 function forget(stages) {
   for (const [key, held] of drawn) {
-    if (held.seen !== stages && !(key.startsWith("bot/") && stages.bot)) drawn.delete(key);
+    if (held.seen !== stages && !(key.startsWith(ENGINE_KEYS) && stages.bot)) drawn.delete(key);
   }
 }
 
@@ -93,9 +98,9 @@ function show() {
   say($("engine-address"), bot.address);
   $("engine-problem").hidden = !bot.problem;
   say($("engine-problem"), bot.problem ? `Not now: ${bot.problem}.` : "");
-  const known = [...drawn.keys()].filter((key) => key.startsWith("bot/"));
+  const known = [...drawn.keys()].filter((key) => key.startsWith(ENGINE_KEYS));
   draw($("engine"), known.map((key) => {
-    const name = key.slice("bot/".length);
+    const name = key.slice(ENGINE_KEYS.length);
     return { key, id: `engine-${name}`, title: name, hint: ENGINE[name] ?? "" };
   }));
 }
@@ -107,12 +112,12 @@ function roomName(room) {
 
 /** The charts of a room: what has passed no packet yet is left out. */
 function ofRoom(room) {
-  const charts = room.stages.map(({ stage }) => ({ key: `${room.room}/${stage}`, id: `stage-${stage}`, title: NAMES[stage] ?? stage, hint: "the room" }));
+  const charts = room.stages.map(({ stage }) => ({ key: keyOf("room", room.room, stage), id: `stage-${stage}`, title: NAMES[stage] ?? stage, hint: "the room" }));
   for (const [at, member] of room.members.slice(0, DRAWN).entries()) {
     for (const { stage } of member.stages) {
-      charts.push({ key: `${member.id}/${stage}`, id: `stage-${stage}-${at}`, title: NAMES[stage] ?? stage, hint: stage === "queue" ? `packets from ${member.name}` : `packets to ${member.name}` });
+      charts.push({ key: keyOf("member", member.id, stage), id: `stage-${stage}-${at}`, title: NAMES[stage] ?? stage, hint: stage === "queue" ? `packets from ${member.name}` : `packets to ${member.name}` });
     }
-    charts.push({ key: `${member.id}/path`, id: `stage-path-${at}`, title: "Jitter and round trip", hint: member.name, series: ["jitter", "round trip"] });
+    charts.push({ key: keyOf("member", member.id, "path"), id: `stage-path-${at}`, title: "Jitter and round trip", hint: member.name, series: ["jitter", "round trip"] });
   }
   return charts.filter(({ key }) => drawn.get(key)?.history.some((series) => series.some((point) => point != null && point > 0)));
 }

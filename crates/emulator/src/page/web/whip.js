@@ -3,6 +3,15 @@
 /** Pictures of others that are shown at a time, and so the sections that are offered for them. */
 const SLOTS = 9;
 
+/** The sizes in which the camera is sent, the smallest first: whoever sees it is given the one that fits. Of a small picture browsers send
+ *  fewer, and leave out the largest. */
+function layersOf(camera) {
+  const width = camera?.getSettings().width ?? 640;
+  const count = width >= 960 ? 3 : width >= 480 ? 2 : 1;
+  if (count === 1) return [{}];
+  return Array.from({ length: count }, (_, layer) => ({ rid: String(layer), scaleResolutionDownBy: 2 ** (count - 1 - layer) }));
+}
+
 /** Connects `stream` to the meeting `room`. `on` is told `state`, and of each `track` with the mid of its section. */
 export async function joinRoom(room, name, stream, on) {
   const peer = new RTCPeerConnection();
@@ -10,7 +19,7 @@ export async function joinRoom(room, name, stream, on) {
   const [camera] = stream.getVideoTracks();
   const audio = peer.addTransceiver(microphone ?? "audio", { direction: microphone ? "sendrecv" : "recvonly", streams: [stream] });
   // Both are offered from the start, so that a camera or a screen can follow without another offer.
-  const video = peer.addTransceiver(camera ?? "video", { direction: "sendonly", streams: [stream] });
+  const video = peer.addTransceiver(camera ?? "video", { direction: "sendonly", streams: [stream], sendEncodings: layersOf(camera) });
   const screen = peer.addTransceiver("video", { direction: "sendonly" });
   for (let slot = 0; slot < SLOTS; slot += 1) peer.addTransceiver("video", { direction: "recvonly" });
   peer.addEventListener("track", (event) => on.track(event.transceiver.mid, event.track));

@@ -1,0 +1,86 @@
+//! A camera that a browser sends in three sizes, and a bot that chooses among them.
+
+use std::time::Duration;
+
+use offhook::media::video::{BitRate, VideoSize};
+use offhook::media::{MediaSourceId, VideoResolution, VideoSocketReceiver, VideoSocketSettings};
+use offhook::prelude::*;
+use offhook::signaling::model::JoinMeetingIdMeetingInfo;
+
+use crate::driver::{Driver, Page, is_there};
+use crate::scene;
+
+/// How long anything may take, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bot_is_shown_a_browsers_camera_in_the_size_it_asks_for_and_within_its_bandwidth() {
+    if !is_there() {
+        return;
+    }
+    let (emulator, bot) = scene().await;
+    let mut driver = Driver::start("simulcast");
+    let page = Page("ada");
+    driver.open_with_camera(page, emulator.page_url(), (1_280, 720), 10).await;
+    driver.fill(page, "#name", "Ada").await;
+    driver.fill(page, "#meeting", "4242").await;
+    driver.choose(page, "#camera", "").await;
+    driver.click(page, "#join").await;
+    driver.see(page, "#incall-state", "connected").await;
+    let media = MediaSessionSettings::default().video(VideoSocketSettings::default());
+    let meeting = JoinMeetingIdMeetingInfo::without_passcode("4242");
+    let mut call = bot.call(NewCall::join_meeting(meeting, emulator.tenant_id()), &media).await.unwrap();
+    call.established().await.unwrap();
+    let (mut listener, _) = call.take_audio_socket().unwrap().split();
+    tokio::spawn(async move { while listener.receive().await.is_ok() {} });
+    let (mut camera, _) = call.take_video_sockets().remove(0).split();
+
+    // Whoever asks for no size is shown the largest that comes.
+    sees(&mut camera, (1_280, 720)).await;
+    let rooms = emulator.rooms();
+    let ada = rooms[0].members.iter().find(|member| member.name == "Ada").unwrap();
+    let source = MediaSourceId(ada.source_ids.video.unwrap());
+    for (resolution, size) in [
+        (VideoResolution::Sd180p, (320, 180)),
+        (VideoResolution::Hd720p, (1_280, 720)),
+        (VideoResolution::Hd540p, (640, 360)),
+        (VideoResolution::Hd1080p, (1_280, 720)),
+    ] {
+        camera.subscribe(resolution, source).unwrap();
+        sees(&mut camera, size).await;
+    }
+    // All three together are more than a megabit, and the smallest is some 150 kbit.
+    call.media().set_receive_bandwidth_limit(BitRate::from_kilobits_per_second(250)).unwrap();
+    sees(&mut camera, (320, 180)).await;
+    call.media().set_receive_bandwidth_limit(BitRate::default()).unwrap();
+    sees(&mut camera, (1_280, 720)).await;
+
+    // Whoever has another network does not say once more which layer is which.
+    driver.change_network(page).await;
+    camera.subscribe(VideoResolution::Sd180p, source).unwrap();
+    sees(&mut camera, (320, 180)).await;
+    camera.subscribe(VideoResolution::Hd720p, source).unwrap();
+    sees(&mut camera, (1_280, 720)).await;
+
+    call.hang_up().await.unwrap();
+    driver.click(page, "#hang-up").await;
+    driver.assert_no_complaints().await;
+    emulator.shut_down().await;
+}
+
+/// Waits for a key frame of this size, and for some frames behind it, none of which is larger.
+async fn sees(socket: &mut VideoSocketReceiver, (width, height): (u16, u16)) {
+    let wanted = VideoSize { width, height };
+    let seeing = async {
+        let mut latest = None;
+        while latest != Some(wanted) {
+            let frame = socket.receive().await.unwrap();
+            latest = frame.size().or(latest);
+        }
+        for _ in 0..5 {
+            let size = socket.receive().await.unwrap().size();
+            assert!(size.is_none_or(|size| size.width <= width), "{size:?} behind {wanted}");
+        }
+    };
+    tokio::time::timeout(LIMIT, seeing).await.unwrap_or_else(|_| panic!("no picture of {wanted} has come"));
+}
