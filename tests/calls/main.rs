@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod barge_in;
+#[path = "../../crates/media/tests/support/clip.rs"]
+mod clip;
 mod hostile;
 mod incoming;
 mod life;

@@ -1,11 +1,7 @@
 //! Pictures over a lossy network, between two engines.
 
-#[path = "../../crates/media/tests/support/clip.rs"]
-mod clip;
-
 use std::time::Duration;
 
-use clip::clip;
 use offhook::emulator::link::{Impairment, Link, Loss, UdpRelay};
 use offhook::media::blob::MediaBlob;
 use offhook::media::video::VideoCodec;
@@ -14,6 +10,8 @@ use offhook::media::{
     VideoSocketSettings,
 };
 use tokio::time::{MissedTickBehavior, interval};
+
+use crate::clip::clip;
 
 /// Frames between two key frames of the clip.
 const KEY_EVERY: usize = 25;

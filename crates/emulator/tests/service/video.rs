@@ -218,7 +218,7 @@ async fn what_links_lose_of_a_picture_is_sent_once_more() {
     let mut lossy = LinkSettings::default();
     lossy.loss = 0.2;
     for member in [&ada_is.id, &ben_is.id] {
-        bot.emulator.set_link(&room, member, Some(lossy)).unwrap();
+        bot.emulator.set_member_link(&room, member, Some(lossy)).unwrap();
     }
     let showing = async {
         for number in 0_u16.. {
