@@ -78,6 +78,7 @@ const verbs = {
   clocks: ({ page, at, frames }) => page.locator(at).first().evaluate(readClocks, { frames, limit: LIMIT }),
   media: ({ page }) => page.evaluate(media),
   decoded: ({ page }) => page.evaluate(decoded),
+  sent: ({ page }) => page.evaluate(sent),
   /** As when the machine has changed its network; waits until ICE has begun anew with the emulator, and a way is found. */
   network: ({ page }) => page.evaluate(changeNetwork, { limit: LIMIT }),
   complaints: () => complaints.splice(0),
@@ -184,6 +185,15 @@ async function decoded() {
     found.nacks += stat.nackCount ?? 0;
   }
   return found;
+}
+
+/** What is sent of pictures, a layer at a time. */
+async function sent() {
+  const all = [...(await window.connections.at(-1).getStats()).values()];
+  return all.filter((stat) => stat.type === "outbound-rtp" && stat.kind === "video").map((stat) => ({
+    rid: stat.rid, active: stat.active, size: `${stat.frameWidth} x ${stat.frameHeight}`, frames: stat.framesSent,
+    keys: stat.keyFramesEncoded, asked: stat.pliCount, again: stat.retransmittedPacketsSent, limit: stat.qualityLimitationReason,
+  }));
 }
 
 for await (const line of createInterface({ input: process.stdin })) {

@@ -152,7 +152,7 @@ impl Videos {
                 }
             }
         }
-        self.ask_for(now, &turned)
+        self.ask_for(now, turned)
     }
 
     /// Whom an echo sends back.
@@ -205,7 +205,7 @@ impl Videos {
     fn arrange(&mut self, now: Duration) -> Vec<KeyFrame> {
         self.let_see();
         let turned = self.choose_layers();
-        self.ask_for(now, &turned)
+        self.ask_for(now, turned)
     }
 
     /// Lets each slot show the feed that it has to.
@@ -247,14 +247,9 @@ impl Videos {
         turned
     }
 
-    /// Those of `turned` that no slot has yet, once in a while.
-    fn ask_for(&mut self, now: Duration, turned: &[KeyFrame]) -> Vec<KeyFrame> {
-        let awaited = |key: &&KeyFrame| {
-            let mut slots = self.viewers.iter().flat_map(|viewer| &viewer.slots);
-            slots.any(|slot| slot.shows.as_ref() == Some(&key.feed) && slot.awaited() == Some(key.layer))
-        };
-        let awaited: Vec<KeyFrame> = turned.iter().filter(awaited).cloned().collect();
-        awaited.into_iter().filter(|key| self.asks(now, key)).collect()
+    /// Those of them that are to be asked for, which is once in a while.
+    fn ask_for(&mut self, now: Duration, keys: impl IntoIterator<Item = KeyFrame>) -> Vec<KeyFrame> {
+        keys.into_iter().filter(|key| self.asks(now, key)).collect()
     }
 
     /// Whoever sees the slot of this source needs a key frame. Gives it, where it is to be asked for.
@@ -269,7 +264,7 @@ impl Videos {
     /// is shown follows the rates of layers, and leaves those that come no more.
     pub(super) fn missed(&mut self, now: Duration) -> Vec<KeyFrame> {
         let turned = self.choose_layers();
-        let mut asked = self.ask_for(now, &turned);
+        let mut asked = self.ask_for(now, turned);
         let slots = self.viewers.iter().flat_map(|viewer| &viewer.slots).filter(|slot| slot.misses_key_frame);
         let missed =
             slots.filter_map(|slot| Some(KeyFrame { feed: slot.shows.clone()?, layer: slot.awaited()? }));
@@ -278,7 +273,7 @@ impl Videos {
             layers.map(|layer| KeyFrame { feed: shown.feed.clone(), layer })
         });
         let missed: Vec<KeyFrame> = missed.chain(unknown).collect();
-        asked.extend(missed.into_iter().filter(|key| self.asks(now, key)));
+        asked.extend(self.ask_for(now, missed));
         asked
     }
 
