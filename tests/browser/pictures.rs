@@ -118,7 +118,7 @@ async fn a_camera_and_a_screen_arrive_at_a_bot_as_whole_frames_through_loss() {
     let (mut screen, _) = call.take_screen_share_socket().unwrap().split();
 
     let mut decoder = VideoDecoder::new(PixelFormat::I420, None).unwrap();
-    // A browser sends the larger of its two layers once it knows that the path carries both.
+    // A browser may begin with less, until it knows what the path carries.
     let mut size = see(&mut camera, &mut decoder, 30).await;
     while size != SIZE {
         size = see(&mut camera, &mut decoder, 1).await;

@@ -312,12 +312,12 @@ mod tests {
             let payload = Bytes::from(vec![0x10, 0, 0, 0, 0x9d, 0x01, 0x2a, width, 0, 90, 0]);
             Packet { header, payload }
         };
-        layers[1].receive(Codec::Vp8, &of_width(200, 5));
-        layers[2].receive(Codec::Vp8, &of_width(100, 6));
+        layers[1].receive(Codec::Vp8, &of_width(100, 5));
+        layers[2].receive(Codec::Vp8, &of_width(200, 6));
         let seen = of_layers(&layers);
         assert_eq!((seen.packets_received, seen.frames_received, seen.key_frames_received), (2, 2, 2));
         assert_eq!(seen.size, Some(VideoSize { width: 200, height: 90 }));
-        assert_eq!((seen.sender_time, seen.codec), (Some(RtpTime(5)), Some(VideoCodec::Vp8)));
+        assert_eq!((seen.sender_time, seen.codec), (Some(RtpTime(6)), Some(VideoCodec::Vp8)));
     }
 
     #[test]

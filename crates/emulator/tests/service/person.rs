@@ -13,8 +13,7 @@ use rtc::media_stream::MediaStreamTrack;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp::{Packet, header::Header};
 use rtc::rtp_transceiver::rtp_sender::{
-    RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
-    RtpCodecKind,
+    RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
 use tokio::sync::watch;
 use webrtc::media_stream::track_local::TrackLocal;
@@ -320,11 +319,13 @@ fn codec(mime_type: &str) -> RTCRtpCodec {
         _ => (90_000, 0, ""),
     };
     let sdp_fmtp_line = fmtp.to_owned();
-    // What gets lost of pictures is asked for.
-    let nack = RTCPFeedback { typ: "nack".to_owned(), parameter: String::new() };
-    let rtcp_feedback =
-        if mime_type.starts_with("video/") && mime_type != "video/rtx" { vec![nack] } else { Vec::new() };
-    RTCRtpCodec { mime_type: mime_type.to_owned(), clock_rate, channels, sdp_fmtp_line, rtcp_feedback }
+    RTCRtpCodec {
+        mime_type: mime_type.to_owned(),
+        clock_rate,
+        channels,
+        sdp_fmtp_line,
+        rtcp_feedback: Vec::new(),
+    }
 }
 
 fn track(name: &str, kind: RtpCodecKind) -> (Arc<TrackLocalStaticRTP>, u32) {

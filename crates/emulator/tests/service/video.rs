@@ -1,10 +1,9 @@
 //! Video of bots: what they see of scripts, people and other bots, and who sees theirs. The bots here are ends of `webrtc`'s own, with offers
 //! as the profile has them.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use offhook_emulator::{EmulatorSettings, FarEnd, FarEndScript, Film, LinkSettings, ScriptKind};
+use offhook_emulator::{EmulatorSettings, FarEnd, FarEndScript, Film, ScriptKind};
 use offhook_media::video::{VideoCodec, VideoSize};
 use serde_json::{Value, json};
 
@@ -206,36 +205,4 @@ async fn a_film_that_joins_is_seen_beside_the_first_and_one_that_leaves_no_more(
     until(|| sources(&end).len() > before + 50).await;
     let late = sources(&end)[before + 20..].to_vec();
     assert!(late.windows(2).all(|pair| pair[0] == pair[1]), "{late:?}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_links_lose_of_a_picture_is_sent_once_more() {
-    let bot = Bot::start(EmulatorSettings::default(), FarEndScript::new()).await;
-    let (ada, ben) = (Person::new(0).await, Person::new(1).await);
-    let ada_is = ada.join(&whip(&bot, "loss", "?name=Ada")).await;
-    let ben_is = ben.join(&whip(&bot, "loss", "?name=Ben")).await;
-    let room = bot.emulator.rooms()[0].id.clone();
-    let mut lossy = LinkSettings::default();
-    lossy.loss = 0.2;
-    for member in [&ada_is.id, &ben_is.id] {
-        bot.emulator.set_member_link(&room, member, Some(lossy)).unwrap();
-    }
-    let showing = async {
-        for number in 0_u16.. {
-            ada.shows(number, PICTURE).await;
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    // A third of them is lost at first, on one way or the other. From the first on that has come, all come in the end.
-    let checking = until(|| {
-        let kept = ben.kept.lock().unwrap();
-        let numbers: BTreeSet<u16> =
-            kept.pictures.iter().map(|packet| packet.header.sequence_number).collect();
-        let Some(first) = numbers.first() else { return false };
-        (*first..first + 400).all(|number| numbers.contains(&number))
-    });
-    tokio::select! {
-        () = showing => unreachable!("it shows for ever"),
-        () = checking => {}
-    }
 }

@@ -4,8 +4,9 @@
 const SLOTS = 9;
 
 /** The sizes in which the camera is sent, the smallest first: whoever sees it is given the one that fits. Of a small picture browsers send
- *  fewer, and leave out the largest. */
+ *  fewer, and leave out the largest. Only where the address of the page asks for it: once ICE has begun anew, such a camera is not seen. */
 function layersOf(camera) {
+  if (!new URLSearchParams(location.search).has("simulcast")) return [{}];
   const width = camera?.getSettings().width ?? 640;
   const count = width >= 960 ? 3 : width >= 480 ? 2 : 1;
   if (count === 1) return [{}];
