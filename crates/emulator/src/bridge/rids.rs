@@ -17,7 +17,7 @@ pub(crate) fn receivable(offer: &str) -> String {
 }
 
 /// An offer that is made once more, for ICE to begin anew, as if what is sent in layers were not sent: then the stack leaves alone what it
-/// knows of it. Else it would wait for the names of layers, which nobody repeats.
+/// knows of it. Else it would wait for the names of layers, which nobody repeats. It is not enough: pictures do not come back.
 pub(super) fn settled(offer: &str) -> String {
     by_section(offer, |written, section| {
         let has_layers = section.iter().any(|line| line.starts_with("a=simulcast:"));
