@@ -17,7 +17,8 @@ pub(crate) fn receivable(offer: &str) -> String {
 }
 
 /// An offer that is made once more, for ICE to begin anew, as if what is sent in layers were not sent: then the stack leaves alone what it
-/// knows of it. Else it would wait for the names of layers, which nobody repeats. It is not enough: pictures do not come back.
+/// knows of it, and does not wait for the names of layers, which nobody repeats. Pictures in layers stay away all the same: it has forgotten
+/// their sources by then.
 pub(super) fn settled(offer: &str) -> String {
     by_section(offer, |written, section| {
         let has_layers = section.iter().any(|line| line.starts_with("a=simulcast:"));
