@@ -155,6 +155,9 @@ impl FrameAssembler {
             };
             let (first, head) = (self.next, self.heads(self.next, end));
             if !head.may_begin && self.opens_until().is_some_and(|until| now < until) {
+                if self.jump_to_key_frame() {
+                    continue;
+                }
                 return None;
             }
             let verdict = self.references.judge(&head.piece, head.may_begin);

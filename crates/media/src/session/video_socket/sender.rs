@@ -13,7 +13,7 @@ use crate::time::{MediaClock, MediaInstant};
 use crate::video::simulcast::{LayerSet, SimulcastLayer};
 use crate::video::{BitRate, VideoCodec, room_for};
 
-/// The showing half of a [`VideoSocket`].
+/// The showing half of a [`VideoSocket`](crate::VideoSocket).
 pub struct VideoSocketSender {
     /// `None` where the socket does not send.
     ring: Option<RingWriter<FrameToSend>>,

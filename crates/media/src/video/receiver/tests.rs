@@ -188,7 +188,7 @@ fn a_key_frame_is_asked_for_when_its_reference_is_gone_and_less_and_less_often()
         }
     }
     assert!(path.given.is_empty());
-    assert_eq!(asked[0], 33 + 20 + 10, "what was sent before the first that came may be on its way");
+    assert_eq!(asked[0], 33 + 20, "as soon as a whole frame has come that is of no use");
     let waits: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert_eq!(waits, [300, 600, 1200, 2000]);
 }
