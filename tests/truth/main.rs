@@ -25,6 +25,25 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..60)
 }
 
+/// The beginning comes when the list has been read already, and the end never.
+#[test]
+fn what_was_shared_is_asked_for_when_its_beginning_comes_late() {
+    let mut world = World::new(false, false);
+    let take = |world: &mut World, happening| world.take(&Step::Happen { what: happening, who: 0 });
+    world.deliver_all();
+    world.poll_all();
+    take(&mut world, world::START_SHARING);
+    let begun = world.on_the_way.len();
+    take(&mut world, world::STOP_SHARING);
+    while world.on_the_way.len() > begun {
+        world.take(&Step::Lose { which: begun as u8 });
+    }
+    world.poll_all();
+    world.deliver_all();
+    world.settle();
+    assert_eq!(world.known(), world.truth());
+}
+
 proptest! {
     #![proptest_config(Config { cases: 10_000, failure_persistence: None, ..Config::default() })]
 

@@ -18,6 +18,10 @@ use serde_json::{Value, json};
 /// Who may come to the meeting.
 const PEOPLE: [&str; 4] = ["ada", "ben", "cleo", "dan"];
 
+/// What [`Step::Happen`] takes for somebody's beginning to share, and for the end of it.
+pub(crate) const START_SHARING: u8 = 17;
+pub(crate) const STOP_SHARING: u8 = 21;
+
 /// One thing that happens, to the call or to what is told of it.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
@@ -54,7 +58,7 @@ pub(crate) struct World {
     tracker: CallTracker,
     call: CallId,
     now: SystemTime,
-    on_the_way: Vec<CommsNotification>,
+    pub(crate) on_the_way: Vec<CommsNotification>,
     poll: Option<Poll>,
     /// States known so far, which no notification may lead back over.
     was_terminated: bool,
@@ -153,9 +157,9 @@ impl World {
             5..=8 => Happening::Leave(who),
             9..=12 => Happening::Mute(who),
             13..=16 => Happening::Unmute(who),
-            17..=19 => Happening::StartSharing(who),
+            START_SHARING..=19 => Happening::StartSharing(who),
             20 => Happening::ChangeSharing(who),
-            21..=23 => Happening::StopSharing(who),
+            STOP_SHARING..=23 => Happening::StopSharing(who),
             24..=26 => Happening::Hold,
             27..=29 => Happening::Resume,
             30 | 31 => Happening::PressTone(Tone::Tone5),

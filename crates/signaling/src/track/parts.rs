@@ -147,6 +147,8 @@ impl CallTracker {
             }
         }
         self.doubts.expect_sharing();
+        // A session of which only the beginning is told may be over: that its end was lost is known to nobody but the service.
+        self.doubts.sharing |= changes.iter().any(|change| matches!(change, Shared::Started(_)));
         let applied = self.tell_sharing(now, changes);
         if nameless {
             // It says that something changed, but not what.
