@@ -234,7 +234,7 @@ fn read_sound(
 ) -> Result<Vec<Problem>, Unread<OggError>> {
     let mut sound = OpusReader::open(file)?;
     let shift = sound.pre_skip.saturating_sub(LOOKAHEAD);
-    let mut gaps: Vec<_> = folder.entries().filter_map(|entry| silent_gap(entry, track)).collect();
+    let mut gaps: Vec<_> = folder.entries().filter_map(|entry| gap_of(entry, track, &SILENT)).collect();
     gaps.sort_unstable();
     let mut gaps = gaps.into_iter().map(|(first, end)| (first + shift, end + shift)).peekable();
     let mut in_gap = None;
@@ -247,8 +247,16 @@ fn read_sound(
         }
     }
     let mut problems = Vec::new();
+    let mut missing: Vec<_> =
+        folder.entries().filter_map(|entry| gap_of(entry, track, &[GapKind::Disk])).collect();
+    missing.sort_unstable();
+    // What is said comes out of a decoder that much later.
+    let told = sound.samples() + LOOKAHEAD;
+    let told =
+        missing.iter().fold(told, |told, (first, end)| if *first <= told { told.max(*end) } else { told });
     if let Some(recording) = samples
         && sound.samples() != recording
+        && !(sound.samples() < recording && told >= recording)
     {
         problems.push(Problem::WrongLength { file: name.clone(), samples: sound.samples(), recording });
     }
@@ -256,13 +264,15 @@ fn read_sound(
     Ok(problems)
 }
 
-/// Where a track has no sound, for whatever reason.
-fn silent_gap(entry: &Entry, of: &str) -> Option<(u64, u64)> {
+/// Why a track may have no sound.
+const SILENT: [GapKind; 5] =
+    [GapKind::NotSent, GapKind::Silent, GapKind::Lost, GapKind::Disk, GapKind::Corrected];
+
+/// Where a track has a gap of one of these kinds.
+fn gap_of(entry: &Entry, of: &str, kinds: &[GapKind]) -> Option<(u64, u64)> {
     match entry {
-        Entry::Gap { track, kind, first, samples, .. } if track == of => {
-            let silent =
-                [GapKind::NotSent, GapKind::Silent, GapKind::Lost, GapKind::Disk, GapKind::Corrected];
-            silent.contains(kind).then_some((*first, first + samples))
+        Entry::Gap { track, kind, first, samples, .. } if track == of && kinds.contains(kind) => {
+            Some((*first, first + samples))
         }
         _ => None,
     }

@@ -3,18 +3,35 @@
 use std::collections::VecDeque;
 
 /// What a file was given, in parts that the disk takes whole or not at all.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Given {
     bytes: u64,
     /// Parts of which the disk has not said that it has them: where each ends in the file, and where on the timeline it begins.
     unsure: VecDeque<(u64, i64)>,
+    /// Where on the timeline begins what is to be given next.
+    waiting: Option<i64>,
 }
 
 impl Given {
-    /// The file was given so many bytes more, which begin at `position` on the timeline.
-    pub(super) fn give(&mut self, bytes: usize, position: i64) {
+    /// What begins at `position` on the timeline is to be given, behind what waits already.
+    pub(super) fn wait(&mut self, position: i64) {
+        self.waiting.get_or_insert(position);
+    }
+
+    /// Whether something is to be given.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// The file was given what waited, which is so many bytes.
+    pub(super) fn give(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
-        self.unsure.push_back((self.bytes, position));
+        self.unsure.extend(self.waiting.take().map(|position| (self.bytes, position)));
+    }
+
+    /// How many bytes the file was given.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// The disk has so many bytes of the file.
@@ -26,7 +43,7 @@ impl Given {
 
     /// Where on the timeline begins what the disk is not known to have.
     pub(super) fn first_unsure(&self) -> Option<i64> {
-        self.unsure.front().map(|(_, position)| *position)
+        self.unsure.front().map(|(_, position)| *position).or(self.waiting)
     }
 }
 
@@ -37,13 +54,20 @@ mod tests {
     #[test]
     fn a_part_is_there_when_all_of_it_is() {
         let mut given = Given::default();
-        [(10, 5), (20, 900), (5, 1800)].into_iter().for_each(|(bytes, position)| given.give(bytes, position));
-        for (bytes, first) in [(0, Some(5)), (9, Some(5)), (10, Some(900)), (29, Some(900)), (34, Some(1800))]
-        {
-            given.is_there(bytes);
-            assert_eq!(given.first_unsure(), first, "{bytes} bytes");
+        for (bytes, position) in [(10, 5), (20, 900), (5, 1800)] {
+            given.wait(position);
+            // It did not go at once, and more came.
+            given.wait(position + 100);
+            assert!(given.is_waiting());
+            given.give(bytes);
         }
-        given.is_there(35);
-        assert_eq!(given.first_unsure(), None);
+        given.wait(2700);
+        for (bytes, first) in [(0, 5), (9, 5), (10, 900), (29, 900), (34, 1800), (35, 2700), (99, 2700)] {
+            given.is_there(bytes);
+            assert_eq!(given.first_unsure(), Some(first), "{bytes} bytes");
+        }
+        given.give(1);
+        given.is_there(36);
+        assert_eq!((given.first_unsure(), given.bytes()), (None, 36));
     }
 }

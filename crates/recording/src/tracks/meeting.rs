@@ -257,12 +257,14 @@ impl Meeting {
     pub(crate) fn is_there(&mut self, file: FileId, bytes: u64, is_closed: bool, sink: &mut dyn Sink) {
         let films = self.films.values_mut();
         let told: Vec<_> = films.flat_map(|film| film.is_there(file, bytes, is_closed)).collect();
+        self.tracks.values_mut().for_each(|track| track.is_there(file, bytes));
         told.into_iter().for_each(|entry| self.tell(entry, sink));
     }
 
     /// Writes the last line.
     pub(crate) fn stopped(&mut self, sink: &mut dyn Sink) {
-        let told: Vec<_> = self.films.values_mut().flat_map(Film::give_up).collect();
+        let mut told: Vec<_> = self.films.values_mut().flat_map(Film::give_up).collect();
+        told.extend(self.tracks.values().filter_map(Track::lacks));
         told.into_iter().for_each(|entry| self.tell(entry, sink));
         self.tell(Entry::Stopped { samples: self.now.max(0).unsigned_abs() }, sink);
         sink.close(self.timeline);

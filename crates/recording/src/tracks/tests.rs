@@ -12,7 +12,8 @@ use offhook_media::FrameOrigin;
 pub(super) use self::memory::Memory;
 use super::film::Picture;
 use super::meeting::{Meeting, Packet};
-use crate::folder::read_opus;
+use crate::folder::{read_opus, verify};
+use crate::format::ogg_opus::LOOKAHEAD;
 use crate::gaps::GapKind;
 use crate::journal::{Class, Entry, GrantEntry};
 
@@ -293,6 +294,34 @@ fn a_disk_that_refuses_leaves_a_gap_of_the_right_length_and_the_tracks_go_on_whe
         assert!(ticks.len() >= 1000 - refused - 20 * out.len(), "{track} has {} packets", ticks.len());
         let gaps = sink.gaps(track, GapKind::Disk);
         assert_eq!(gaps.len(), out.len(), "{track}: {gaps:?}");
+    }
+}
+
+#[test]
+fn what_the_disk_does_not_take_at_the_end_is_told() {
+    let [mix, ada, ..] = senders();
+    // Refused at once, or by a queue that is full, or taken by the queue and lost behind it.
+    for trouble in ["refuses", "full", "loses"] {
+        let sink = meeting(500, |tick, meeting, sink| {
+            let bad = |of| (tick >= 450 && trouble == of).then_some(Class::Tracks);
+            (sink.refuses, sink.is_full, sink.loses) = (bad("refuses"), bad("full"), bad("loses"));
+            let payload = payload(tick);
+            meeting.received(mix.packet(tick, i64::from(tick) * 960 + 480, &payload));
+            meeting.received(ada.packet(tick, i64::from(tick) * 960 + 480, &payload));
+        });
+        for track in ["mix", "speaker-501"] {
+            let there = read_opus(sink.file(&format!("{track}.opus"))).unwrap().samples();
+            assert!((400 * 960..450 * 960).contains(&there), "{trouble}: {track} has {there} samples");
+            let mut gaps = sink.gaps(track, GapKind::Disk);
+            gaps.sort_unstable();
+            let follows = |at, (first, samples): &(u64, u64)| (*first == at).then_some(first + samples);
+            let told = gaps.iter().try_fold(there + LOOKAHEAD, follows);
+            let told = told.filter(|until| (500 * 960..500 * 960 + 960).contains(until));
+            assert!(told.is_some(), "{trouble}: {track} has {there} samples, told are {gaps:?}");
+        }
+        let directory = tempfile::tempdir().unwrap();
+        sink.save(directory.path());
+        assert_eq!(verify(directory.path()).unwrap().problems, [], "{trouble}");
     }
 }
 

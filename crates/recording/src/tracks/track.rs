@@ -1,8 +1,11 @@
 //! One participant's sound: packets by their place on the timeline, into an Ogg Opus file that begins with the recording. Pure.
 
+mod ending;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use super::clock::StreamId;
+use super::given::Given;
 use super::sink::{FileId, Sink};
 use super::spurts::Spurts;
 use super::young::Young;
@@ -57,6 +60,8 @@ pub(crate) struct Track {
     unwritten: Vec<u8>,
     /// Packets were not kept, because of the disk.
     was_suspended: bool,
+    /// Where ends what is in the file, or was to be.
+    ended: Option<i64>,
     /// While it is not sure where a stream stands: what was written since.
     pub(super) young: Option<Young>,
 }
@@ -72,8 +77,7 @@ pub(super) struct File {
     page: u64,
     /// The timeline names it, which it does once there is sound in it.
     pub(super) is_told: bool,
-    /// Bytes that the disk's queue has taken.
-    pub(super) given: u64,
+    pub(super) given: Given,
 }
 
 /// The packet that was written last.
@@ -110,6 +114,7 @@ impl Track {
             spurts: Spurts::default(),
             unwritten: Vec::new(),
             was_suspended: false,
+            ended: None,
             young: None,
         }
     }
@@ -161,30 +166,6 @@ impl Track {
         told
     }
 
-    /// Ends the track at `end`, which all tracks share.
-    pub(crate) fn finish(&mut self, end: i64, sink: &mut dyn Sink) -> Vec<Entry> {
-        let mut told = Vec::new();
-        self.write_anew(end, sink);
-        told.extend(self.young.take().map(|_| self.placed(Placing::Arrivals)));
-        self.write_held(end, sink);
-        // What is said at the end comes out of a decoder that much later.
-        let end = end + LOOKAHEAD as i64;
-        self.fill(end);
-        self.explain(GapKind::NotSent, 0);
-        if let Some(File { ogg, shift, page, .. }) = &mut self.file {
-            let last = ogg.finish((end + *shift).max(0).unsigned_abs());
-            self.unwritten.extend(last);
-            *page = ogg.granule();
-        }
-        self.tell_file(&mut told);
-        if let Some(id) = self.file_id() {
-            sink.append(id, std::mem::take(&mut self.unwritten));
-            sink.close(id);
-        }
-        self.tell(i64::MAX, &mut told);
-        told
-    }
-
     /// The file is gone: the track goes on in another, which begins with the recording, too.
     pub(crate) fn begin_again(&mut self) {
         (self.file, self.was_suspended, self.young) = (None, true, None);
@@ -219,7 +200,7 @@ impl Track {
     fn give(&mut self, sink: &mut dyn Sink) {
         let Some(file) = &mut self.file else { return };
         if !self.unwritten.is_empty() && sink.append(file.id, self.unwritten.clone()) {
-            file.given += self.unwritten.len() as u64;
+            file.given.give(self.unwritten.len());
             self.unwritten.clear();
         }
     }
@@ -233,7 +214,7 @@ impl Track {
         let serial = 1 + self.segments as u32;
         let ogg = OggOpusWriter::new(serial, (LOOKAHEAD as i64 + shift) as u16, &comments);
         let id = sink.open(&name, self.class);
-        self.file = Some(File { id, name, ogg, shift, page: 0, is_told: false, given: 0 });
+        self.file = Some(File { id, name, ogg, shift, page: 0, is_told: false, given: Given::default() });
     }
 
     /// Where on the timeline what is written ends.
@@ -350,6 +331,7 @@ impl Track {
     pub(super) fn flush(&mut self, due: u64, sink: &mut dyn Sink) {
         let Some(file) = &mut self.file else { return };
         if file.ogg.granule() - file.page >= due.max(1) {
+            file.given.wait(file.page as i64 - file.shift);
             file.page = file.ogg.granule();
             self.unwritten.extend(file.ogg.pages());
         }
@@ -379,16 +361,10 @@ impl Track {
             self.guesses.add(Gap { kind, first_sample, samples: FRAME });
         }
         let over = if now == i64::MAX { u64::MAX } else { (now - REMEMBERED).max(0).unsigned_abs() };
-        let track = || self.name.clone();
         let gaps =
             [self.gaps.take_before(over), self.guesses.take_before(over.saturating_sub(FRAME))].concat();
-        told.extend(gaps.into_iter().map(|Gap { kind, first_sample, samples }| Entry::Gap {
-            track: track(),
-            kind,
-            first: first_sample,
-            samples,
-            file: None,
-        }));
+        told.extend(gaps.into_iter().map(|gap| self.gap(gap)));
+        let track = || self.name.clone();
         let spoke = self.spurts.take_before(over);
         told.extend(spoke.map(|(first, samples)| Entry::Spoke { track: track(), first, samples }));
     }

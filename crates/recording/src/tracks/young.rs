@@ -111,7 +111,7 @@ impl Track {
         let is_too_often = young.times > MOST_TIMES;
         let (before, taken) = (young.before.clone(), young.taken.clone());
         let mut anew = *before;
-        let from = anew.file.as_ref().map_or(0, |file| file.given);
+        let from = anew.file.as_ref().map_or(0, |file| file.given.bytes());
         // A disk in trouble keeps what it has.
         if is_too_often || from > MOST_COPIED || self.is_suspended(sink) {
             self.leave();

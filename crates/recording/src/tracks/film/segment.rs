@@ -28,9 +28,8 @@ pub(super) struct Segment {
     pub(super) shown: i64,
     /// Where the first picture stands that is in the writer.
     in_writer: Option<i64>,
-    /// What the disk did not take yet, and where its first picture stands.
+    /// What the disk did not take yet.
     unwritten: Vec<u8>,
-    first_unwritten: Option<i64>,
     given: Given,
 }
 
@@ -40,7 +39,6 @@ pub(super) struct Ended {
     name: String,
     track: String,
     given: Given,
-    first_unwritten: Option<i64>,
     /// Of which time it is not told yet that pictures are there.
     shown: i64,
     until: i64,
@@ -80,7 +78,6 @@ impl Segment {
             newest: None,
             shown: position,
             in_writer: None,
-            first_unwritten: None,
             given: Given::default(),
         }
     }
@@ -120,7 +117,9 @@ impl Segment {
     /// Ends the cluster: it is to be written.
     pub(super) fn end_cluster(&mut self) {
         self.unwritten.extend(self.writer.clusters());
-        self.first_unwritten = self.first_unwritten.or(self.in_writer.take());
+        if let Some(first) = self.in_writer.take() {
+            self.given.wait(first);
+        }
     }
 
     /// Tells that pictures are there up to `until`.
@@ -131,7 +130,7 @@ impl Segment {
 
     /// Tells of pictures that the disk is known to have, where those are enough to be told.
     pub(super) fn tell_written(&mut self, least: i64) -> Option<Entry> {
-        let unsure = self.given.first_unsure().or(self.first_unwritten).or(self.in_writer)?;
+        let unsure = self.given.first_unsure().or(self.in_writer)?;
         (unsure - self.shown >= least).then(|| self.tell_shown(unsure))
     }
 
@@ -148,12 +147,10 @@ impl Segment {
     /// Gives the disk what it has not taken; names the file when something is in it.
     pub(super) fn flush(&mut self, sink: &mut dyn Sink) -> Option<Entry> {
         // Before its first cluster there is nothing to see in it.
-        let first = self.first_unwritten?;
-        if !sink.append(self.file, self.unwritten.clone()) {
+        if !self.given.is_waiting() || !sink.append(self.file, self.unwritten.clone()) {
             return None;
         }
-        self.given.give(self.unwritten.len(), first);
-        self.first_unwritten = None;
+        self.given.give(self.unwritten.len());
         self.unwritten.clear();
         self.untold.take()
     }
@@ -170,14 +167,14 @@ impl Segment {
         self.unwritten.extend(tail);
         let told = self.flush(sink);
         // The index would lead nowhere, where the disk has not taken all of it.
-        let is_whole = self.first_unwritten.is_none() && !sink.is_suspended(self.file);
+        let is_whole = !self.given.is_waiting() && !sink.is_suspended(self.file);
         if is_whole && (self.unwritten.is_empty() || sink.append(self.file, self.unwritten)) {
             sink.close_with(self.file, head);
         } else {
             sink.close(self.file);
         }
-        let Self { file, name, track, given, first_unwritten, shown, .. } = self;
-        (Ended { file, name, track, given, first_unwritten, shown, until }, told)
+        let Self { file, name, track, given, shown, .. } = self;
+        (Ended { file, name, track, given, shown, until }, told)
     }
 }
 
@@ -186,7 +183,7 @@ impl Ended {
     pub(super) fn tell(mut self, bytes: u64) -> impl Iterator<Item = Entry> {
         self.given.is_there(bytes);
         let Self { name, track, shown: first, until, .. } = self;
-        let missing = self.given.first_unsure().or(self.first_unwritten).unwrap_or(until).min(until);
+        let missing = self.given.first_unsure().unwrap_or(until).min(until);
         let is_shown = (missing > first).then(|| shown(&track, first, missing));
         is_shown.into_iter().chain(gap(&track, &name, GapKind::Disk, missing, until))
     }

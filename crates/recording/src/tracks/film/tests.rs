@@ -221,8 +221,8 @@ fn what_the_disk_did_not_take_when_a_file_ended_is_told_and_not_told_to_be_shown
         let sink = meeting(500, |number, meeting, sink| {
             let is_bad = number >= 485 && (number < 490 || !another_follows);
             sink.refuses = (is_bad && trouble == "refuses").then_some(Class::Video);
-            sink.is_full_of_pictures = is_bad && trouble == "full";
-            sink.loses_pictures = is_bad && trouble == "loses";
+            sink.is_full = (is_bad && trouble == "full").then_some(Class::Video);
+            sink.loses = (is_bad && trouble == "loses").then_some(Class::Video);
             let mut picture = picture(number);
             if another_follows && number >= 488 {
                 (picture.source, picture.is_key) = (Some(600), true);

@@ -12,10 +12,10 @@ use crate::tracks::sink::{FileId, Sink};
 pub(in crate::tracks) struct Memory {
     files: Vec<(String, Class, Vec<u8>)>,
     pub(in crate::tracks) refuses: Option<Class>,
-    /// Its queue has no room for pictures.
-    pub(in crate::tracks) is_full_of_pictures: bool,
-    /// It takes pictures, and does not have them: it will say so when their file is closed.
-    pub(in crate::tracks) loses_pictures: bool,
+    /// Its queue has no room for what matters no more than this.
+    pub(in crate::tracks) is_full: Option<Class>,
+    /// It takes what matters no more than this, and does not have it: it will say so when the file is closed.
+    pub(in crate::tracks) loses: Option<Class>,
     /// How many times a part of a file was written anew.
     pub(in crate::tracks) rewritten: usize,
     /// What it was asked to say of files: how many bytes they have, and whether that is all.
@@ -30,11 +30,8 @@ impl Sink for Memory {
 
     fn append(&mut self, file: FileId, bytes: Vec<u8>) -> bool {
         let (_, class, content) = &mut self.files[file];
-        let taken = self.refuses.is_none_or(|refused| *class > refused);
-        let is_picture = *class == Class::Video;
-        let taken = taken && !(self.is_full_of_pictures && is_picture);
-        let is_lost = self.loses_pictures && is_picture;
-        if taken && !is_lost {
+        let taken = [self.refuses, self.is_full].iter().flatten().all(|refused| *class > *refused);
+        if taken && self.loses.is_none_or(|lost| *class > lost) {
             content.extend(bytes);
         }
         taken
@@ -59,7 +56,7 @@ impl Sink for Memory {
 
     fn close_with(&mut self, file: FileId, head: Vec<u8>) {
         // As on a disk: the beginning of a file that is not whole stays as it is.
-        if !self.loses_pictures {
+        if self.loses.is_none_or(|lost| self.files[file].1 > lost) {
             self.files[file].2[..head.len()].copy_from_slice(&head);
         }
         self.close(file);
