@@ -64,6 +64,8 @@ const verbs = {
   choose: ({ page, at, text }) => page.selectOption(at, text),
   click: ({ page, at }) => page.click(at),
   press: ({ page, at }) => page.keyboard.press(at),
+  write: ({ page, text }) => page.keyboard.type(text),
+  reach,
   /** Waits for an element that shows `text`. */
   see: ({ page, at, text }) => page.locator(at).filter({ hasText: text ?? "" }).first().waitFor(),
   unsee: ({ page, at }) => page.locator(at).first().waitFor({ state: "hidden" }),
@@ -83,6 +85,29 @@ const verbs = {
   network: ({ page }) => page.evaluate(changeNetwork, { limit: LIMIT }),
   complaints: () => complaints.splice(0),
 };
+
+/** Goes on by Tab until the focus is at an element; each stop on the way has to be in view, with a line around it. */
+async function reach({ page, at }) {
+  const wanted = page.locator(at).first();
+  await wanted.waitFor();
+  const stops = [];
+  while (stops.length < 100) {
+    await page.keyboard.press("Tab");
+    const stop = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (element === document.body) return null;
+      const { outlineStyle, outlineWidth } = getComputedStyle(element);
+      const { width, height, top, bottom } = element.getBoundingClientRect();
+      const name = `${element.tagName}#${element.id} ${element.innerText?.slice(0, 20) ?? ""}`;
+      const inView = width > 0 && height > 0 && bottom > 0 && top < innerHeight;
+      return { name, shows: inView && outlineStyle !== "none" && parseFloat(outlineWidth) > 0 };
+    });
+    if (stop && !stop.shows) throw new Error(`nobody sees that the focus is at ${stop.name}`);
+    if (await wanted.evaluate((element) => element === document.activeElement)) return;
+    stops.push(stop?.name ?? "the page");
+  }
+  throw new Error(`not reached from ${stops.join(", ")}`);
+}
 
 async function listen({ hertz, loud, limit }) {
   const connection = window.connections.at(-1);

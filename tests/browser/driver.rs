@@ -114,6 +114,16 @@ impl Driver {
         self.ask("press", json!({"page": page.0, "at": key})).await;
     }
 
+    /// Goes from control to control by Tab up to this one. Whoever looks sees at each where they are.
+    pub(crate) async fn reach(&mut self, page: Page, at: &str) {
+        self.ask("reach", json!({"page": page.0, "at": at})).await;
+    }
+
+    /// Writes where the page's focus is.
+    pub(crate) async fn write(&mut self, page: Page, text: &str) {
+        self.ask("write", json!({"page": page.0, "text": text})).await;
+    }
+
     /// Waits for an element that shows `text`.
     pub(crate) async fn see(&mut self, page: Page, at: &str, text: &str) {
         self.ask("see", json!({"page": page.0, "at": at, "text": text})).await;

@@ -6,6 +6,7 @@
 
 mod call;
 mod driver;
+mod keyboard;
 mod looks;
 mod meeting;
 mod pictures;

@@ -1,29 +1,19 @@
 //! Sound and picture of a film at a far end of another stack, by what the bot says of its own clocks: RTP times, and the sender
 //! reports that bring them to one clock (RFC 3550 section 6.4.1). When anything came plays no part.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use async_trait::async_trait;
-use offhook::media::blob::MediaBlob;
 use offhook::media::film::{AudioVideoFramePlayer, FilmPart, FilmReader};
 use offhook::media::video::{EncodedVideoFrame, VideoCodec};
 use offhook::media::{
     MediaPlatform, MediaPlatformSettings, MediaSessionSettings, RtpTime, SampleRate, VideoSocketSettings,
 };
-use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
-use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::interceptor::Packet;
 use rtc::rtcp::sender_report::SenderReport;
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
-use serde_json::{Value, json};
-use tokio::sync::watch;
-use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
-    RTCSessionDescription, Registry, SettingEngineBuilder,
-};
+
+use crate::far_end::FarEnd;
 
 /// It is white, with a tone, for 80 ms at 0.5 s and 1.5 s.
 const FILM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crates/media/tests/fixtures/video/baseline.mp4");
@@ -79,99 +69,6 @@ impl Heard {
     }
 }
 
-/// Shows all that comes to whoever wants to see it.
-struct Look {
-    heard: Arc<Mutex<Heard>>,
-    read: VecDeque<TaggedPacket>,
-    written: VecDeque<TaggedPacket>,
-}
-
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Look {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.heard.lock().unwrap().take(&packet.message.packet);
-        self.read.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.written.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.written.pop_front()
-    }
-}
-
-impl Interceptor for Look {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
-}
-
-struct Handler(watch::Sender<bool>);
-
-#[async_trait]
-impl PeerConnectionEventHandler for Handler {
-    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
-        self.0.send_replace(state == RTCIceGatheringState::Complete);
-    }
-}
-
-/// Answers a bot's offer on `webrtc`'s driver, with all that it knows by itself.
-async fn answer(offer: &MediaBlob, heard: &Arc<Mutex<Heard>>) -> (impl PeerConnection, MediaBlob) {
-    let offer: Value = serde_json::from_str(&offer.to_string()).unwrap();
-    let (gathered, mut gathering) = watch::channel(false);
-    let mut media = MediaEngine::default();
-    media.register_default_codecs().unwrap();
-    let settings = SettingEngineBuilder::new()
-        .with_answering_dtls_role(RTCDtlsRole::Client)
-        .with_include_loopback_candidate(true)
-        .build();
-    let heard = Arc::clone(heard);
-    let look = Look { heard, read: VecDeque::new(), written: VecDeque::new() };
-    let connection = PeerConnectionBuilder::new()
-        .with_media_engine(media)
-        .with_setting_engine(settings)
-        .with_interceptor_registry(Registry::new().with(Slot::Custom(500), look))
-        .with_handler(Arc::new(Handler(gathered)))
-        .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
-        .build()
-        .await
-        .unwrap();
-    let sdp = offer["description"]["sdp"].as_str().unwrap().to_owned();
-    connection.set_remote_description(RTCSessionDescription::offer(sdp).unwrap()).await.unwrap();
-    let answer = connection.create_answer(None).await.unwrap();
-    connection.set_local_description(answer).await.unwrap();
-    gathering.wait_for(|done| *done).await.unwrap();
-    let sdp = connection.local_description().await.unwrap().sdp;
-    let sockets = offer["sockets"].as_array().unwrap().iter().map(|socket| {
-        let mut answered = json!({"id": socket["id"], "modality": socket["modality"]});
-        if socket["modality"] != "data" {
-            answered["direction"] = "receiveOnly".into();
-        }
-        answered
-    });
-    let blob = json!({
-        "profile": offer["profile"],
-        "mediaSessionId": offer["mediaSessionId"],
-        "sockets": sockets.collect::<Vec<_>>(),
-        "description": {"type": "answer", "sdp": sdp},
-    });
-    (connection, MediaBlob::parse(&blob.to_string()).unwrap())
-}
-
 /// Where the first tone begins, in seconds.
 fn onset(samples: &[i16], rate: f64) -> f64 {
     samples.iter().position(|sample| sample.abs() > LOUD).expect("there is a tone") as f64 / rate
@@ -198,7 +95,9 @@ async fn sound_behind_picture() -> f64 {
     let video = VideoSocketSettings::default().codecs([VideoCodec::H264]);
     let mut session = platform.create_session(&MediaSessionSettings::default().video(video)).unwrap();
     let heard = Arc::new(Mutex::new(Heard::default()));
-    let (_connection, answer) = answer(session.blob(), &heard).await;
+    let hears = Arc::clone(&heard);
+    let look = move |packet: &_| hears.lock().unwrap().take(packet);
+    let (_far_end, answer) = FarEnd::answering(session.blob(), &[], look).await;
     session.accept_answer(&answer).unwrap();
     session.connected().await.unwrap();
     let (_, showing) = session.take_video_sockets().remove(0).split();

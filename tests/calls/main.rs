@@ -4,6 +4,7 @@
 mod barge_in;
 #[path = "../../crates/media/tests/support/clip.rs"]
 mod clip;
+mod far_end;
 mod hostile;
 mod incoming;
 mod life;

@@ -1,12 +1,9 @@
 //! One picture in several sizes at once, at a far end of another stack: it tells the layers apart by what their packets say, and asks
 //! each for what it lacks.
-// Long because both tests stand on the far end and what it keeps.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use async_trait::async_trait;
 use offhook::media::blob::{MediaBlob, SocketId};
 use offhook::media::video::simulcast::{LayerRates, LayerSet, SimulcastLayer};
 use offhook::media::video::{BandwidthLimits, BitRate, VideoCodec};
@@ -14,24 +11,15 @@ use offhook::media::{
     MediaEvent, MediaEvents, MediaPlatform, MediaPlatformSettings, MediaSession, MediaSessionSettings,
     VideoSendError, VideoSocketSettings,
 };
-use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
-use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::interceptor::Packet;
 use rtc::rtcp;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::{NackPair, TransportLayerNack};
-use rtc::rtp_transceiver::rtp_sender::{RTCRtpHeaderExtensionCapability, RtpCodecKind};
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
-use serde_json::{Value, json};
 use tokio::sync::watch;
-use webrtc::media_stream::track_remote::TrackRemote;
-use webrtc::peer_connection::{
-    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler, RTCIceGatheringState,
-    RTCSessionDescription, Registry, SettingEngineBuilder,
-};
 
 use crate::clip::clip;
+use crate::far_end::FarEnd;
 
 /// Ends a hang. Far above what the slowest machine needs for anything here.
 const LONG: Duration = Duration::from_secs(60);
@@ -101,122 +89,23 @@ impl Seen {
     }
 }
 
-/// Shows all that comes to whoever wants to see it.
-struct Look {
-    seen: watch::Sender<Seen>,
-    read: VecDeque<TaggedPacket>,
-    written: VecDeque<TaggedPacket>,
-}
-
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Look {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.seen.send_modify(|seen| seen.take(&packet.message.packet));
-        self.read.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.written.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.written.pop_front()
-    }
-}
-
-impl Interceptor for Look {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
-}
-
-struct Handler {
-    gathered: watch::Sender<bool>,
-    track: watch::Sender<Option<Arc<dyn TrackRemote>>>,
-}
-
-#[async_trait]
-impl PeerConnectionEventHandler for Handler {
-    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
-        self.gathered.send_replace(state == RTCIceGatheringState::Complete);
-    }
-
-    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
-        self.track.send_replace(Some(track));
-    }
-}
-
-/// A far end on `webrtc`'s driver, which answers with all that it knows by itself.
-struct FarEnd {
-    _connection: Box<dyn PeerConnection>,
+/// The far end, and what it sees.
+struct Viewer {
+    far_end: FarEnd,
     seen: watch::Receiver<Seen>,
-    track: watch::Receiver<Option<Arc<dyn TrackRemote>>>,
 }
 
-impl FarEnd {
+impl Viewer {
     async fn answering(offer: &MediaBlob) -> (Self, MediaBlob) {
-        let offer: Value = serde_json::from_str(&offer.to_string()).unwrap();
-        let (gathered, mut gathering) = watch::channel(false);
-        let (tracks, track) = watch::channel(None);
-        let (looks, seen) = watch::channel(Seen::default());
-        let mut media = MediaEngine::default();
-        media.register_default_codecs().unwrap();
-        for uri in EXTENSIONS {
-            let extension = RTCRtpHeaderExtensionCapability { uri: uri.to_owned() };
-            media.register_header_extension(extension, RtpCodecKind::Video, None).unwrap();
-        }
-        let settings = SettingEngineBuilder::new()
-            .with_answering_dtls_role(RTCDtlsRole::Client)
-            .with_include_loopback_candidate(true)
-            .build();
-        let look = Look { seen: looks, read: VecDeque::new(), written: VecDeque::new() };
-        let connection = PeerConnectionBuilder::new()
-            .with_media_engine(media)
-            .with_setting_engine(settings)
-            .with_interceptor_registry(Registry::new().with(Slot::Custom(500), look))
-            .with_handler(Arc::new(Handler { gathered, track: tracks }))
-            .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
-            .build()
-            .await
-            .unwrap();
-        let sdp = offer["description"]["sdp"].as_str().unwrap().to_owned();
-        connection.set_remote_description(RTCSessionDescription::offer(sdp).unwrap()).await.unwrap();
-        let answer = connection.create_answer(None).await.unwrap();
-        connection.set_local_description(answer).await.unwrap();
-        soon(gathering.wait_for(|done| *done)).await.unwrap();
-        let sdp = connection.local_description().await.unwrap().sdp;
-        let sockets = offer["sockets"].as_array().unwrap().iter().map(|socket| {
-            let mut answered = json!({"id": socket["id"], "modality": socket["modality"]});
-            if socket["modality"] != "data" {
-                answered["direction"] = "receiveOnly".into();
-            }
-            answered
-        });
-        let blob = json!({
-            "profile": offer["profile"],
-            "mediaSessionId": offer["mediaSessionId"],
-            "sockets": sockets.collect::<Vec<_>>(),
-            "description": {"type": "answer", "sdp": sdp},
-        });
-        let this = Self { _connection: Box::new(connection), seen, track };
-        (this, MediaBlob::parse(&blob.to_string()).unwrap())
+        let (sees, seen) = watch::channel(Seen::default());
+        let look = move |packet: &_| sees.send_modify(|seen| seen.take(packet));
+        let (far_end, answer) = soon(FarEnd::answering(offer, &EXTENSIONS, look)).await;
+        (Self { far_end, seen }, answer)
     }
 
     /// Says it until `is_heard`: what is asked for just after it was sent is on its way.
     async fn ask(&mut self, packet: impl Fn() -> Box<dyn rtcp::Packet>, is_heard: impl Future) {
-        let track = soon(self.track.wait_for(Option::is_some)).await.unwrap().clone().unwrap();
+        let track = soon(self.far_end.track.wait_for(Option::is_some)).await.unwrap().clone().unwrap();
         let asks = async {
             loop {
                 track.write_rtcp(vec![packet()]).await.unwrap();
@@ -255,15 +144,15 @@ type Change = fn(String) -> String;
 async fn calling(
     change_offer: Change,
     change_answer: Change,
-) -> (MediaPlatform, MediaSession, FarEnd, MediaEvents) {
+) -> (MediaPlatform, MediaSession, Viewer, MediaEvents) {
     let changed = |blob: &MediaBlob, change: Change| MediaBlob::parse(&change(blob.to_string())).unwrap();
     let platform = MediaPlatform::start(MediaPlatformSettings::default().workers(1)).unwrap();
     let mut session = platform.create_session(&settings()).unwrap();
     let events = session.take_events().unwrap();
-    let (far_end, answer) = FarEnd::answering(&changed(session.blob(), change_offer)).await;
+    let (viewer, answer) = Viewer::answering(&changed(session.blob(), change_offer)).await;
     session.accept_answer(&changed(&answer, change_answer)).unwrap();
     session.connected().await.unwrap();
-    (platform, session, far_end, events)
+    (platform, session, viewer, events)
 }
 
 async fn event<R>(events: &mut MediaEvents, wanted: impl Fn(&MediaEvent) -> Option<R>) -> R {
@@ -297,7 +186,7 @@ fn agreed(event: &MediaEvent) -> Option<LayerSet> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_far_end_that_takes_three_sizes_tells_them_apart_and_asks_each_for_what_it_lacks() {
-    let (platform, mut session, mut far_end, mut events) = calling(|offer| offer, |answer| answer).await;
+    let (platform, mut session, mut viewer, mut events) = calling(|offer| offer, |answer| answer).await;
     let (_, mut shows) = session.take_video_sockets().remove(0).split();
     let all: LayerSet = (0..3).collect();
     assert_eq!(event(&mut events, agreed).await, all);
@@ -331,7 +220,7 @@ async fn a_far_end_that_takes_three_sizes_tells_them_apart_and_asks_each_for_wha
     };
     let seen = tokio::select! {
         () = showing => unreachable!("it shows for ever"),
-        seen = soon(far_end.seen.wait_for(has_all)) => seen.unwrap().clone(),
+        seen = soon(viewer.seen.wait_for(has_all)) => seen.unwrap().clone(),
     };
     let sources: BTreeMap<u32, usize> = (0..3).map(|layer| (seen.source(layer).unwrap(), layer)).collect();
     assert_eq!(sources.len(), 3, "each layer has a source of its own");
@@ -351,7 +240,7 @@ async fn a_far_end_that_takes_three_sizes_tells_them_apart_and_asks_each_for_wha
         }
         _ => None,
     });
-    far_end.ask(picture_loss, needed).await;
+    viewer.ask(picture_loss, needed).await;
     assert_eq!([0, 1, 2].map(|layer| shows.take_layer_key_frame_needed(layer)), [false, true, false]);
 
     // Of what was sent long ago nothing is kept: so it lacks the latest, whatever that is.
@@ -362,7 +251,7 @@ async fn a_far_end_that_takes_three_sizes_tells_them_apart_and_asks_each_for_wha
             tokio::time::sleep(Duration::from_millis(40)).await;
         }
     });
-    let (mut looks, latest) = (far_end.seen.clone(), far_end.seen.clone());
+    let (mut looks, latest) = (viewer.seen.clone(), viewer.seen.clone());
     let nack = || -> Box<dyn rtcp::Packet> {
         let seen = latest.borrow();
         let lost = seen.of_layer(2).last().unwrap();
@@ -377,9 +266,9 @@ async fn a_far_end_that_takes_three_sizes_tells_them_apart_and_asks_each_for_wha
         seen.of_layer(layer).find(is_it).map(|lost| (layer, lost.timestamp == again.timestamp))
     };
     let has_again = |seen: &Seen| seen.packets.iter().any(|again| repaired(seen, again).is_some());
-    far_end.ask(nack, looks.wait_for(has_again)).await;
+    viewer.ask(nack, looks.wait_for(has_again)).await;
     showing.abort();
-    let seen = far_end.seen.borrow().clone();
+    let seen = viewer.seen.borrow().clone();
     for again in seen.packets.iter().filter(|packet| packet.names[2].is_some()) {
         assert_eq!(repaired(&seen, again), Some((2, true)));
         assert!(!sources.contains_key(&again.ssrc), "a stream of its own");
@@ -401,7 +290,7 @@ async fn a_far_end_that_takes_some_sizes_or_none_is_sent_those_or_the_largest() 
     let changes: [(Change, Change, &[usize]); 2] =
         [(|offer| offer, pause, &[0, 2]), (forget, |answer| answer, &[2])];
     for (change_offer, change_answer, expected) in changes {
-        let (platform, mut session, mut far_end, mut events) = calling(change_offer, change_answer).await;
+        let (platform, mut session, mut viewer, mut events) = calling(change_offer, change_answer).await;
         let (_, mut shows) = session.take_video_sockets().remove(0).split();
         let layers: LayerSet = expected.iter().copied().collect();
         assert_eq!(event(&mut events, agreed).await, layers);
@@ -416,13 +305,13 @@ async fn a_far_end_that_takes_some_sizes_or_none_is_sent_those_or_the_largest() 
         }
         // The last is of the largest, which always is sent.
         let last =
-            soon(far_end.seen.wait_for(|seen| !seen.packets.is_empty())).await.unwrap().packets[0].clone();
+            soon(viewer.seen.wait_for(|seen| !seen.packets.is_empty())).await.unwrap().packets[0].clone();
         if layers.len() == 1 {
             assert_eq!(last.names, [None, None, None], "there is nothing to tell apart");
         } else {
             let is_named = |seen: &Seen| layers.iter().all(|layer| seen.of_layer(layer).next().is_some());
-            soon(far_end.seen.wait_for(is_named)).await.unwrap();
-            assert!(far_end.seen.borrow().of_layer(1).next().is_none(), "what is paused is not sent");
+            soon(viewer.seen.wait_for(is_named)).await.unwrap();
+            assert!(viewer.seen.borrow().of_layer(1).next().is_none(), "what is paused is not sent");
         }
         let withheld = session.stats().counters.video_frames_withheld;
         assert_eq!(withheld, 3 - layers.len() as u64);
