@@ -87,6 +87,8 @@ pub(super) struct MediaPath {
     /// What the peer has fed back of our video, and nobody has looked at yet.
     feedback: Bytes,
     reports_sent: u32,
+    /// Whose turn it is with the next report, among those that have sent something.
+    next_to_tell: usize,
     /// Numbers the requests that are numbered (FIR).
     key_frames_asked: u8,
     next_report: Option<MediaInstant>,
@@ -120,6 +122,7 @@ impl MediaPath {
             clock_reports: Vec::with_capacity(control::MOST_REPORTS),
             feedback: Bytes::new(),
             reports_sent: 0,
+            next_to_tell: 0,
             key_frames_asked: 0,
             next_report: None,
             dice: lower | 1,

@@ -18,8 +18,15 @@ use crate::wire::rtcp::{self, RtcpPacket};
 /// Between two reports, on average: as often as a stream's quality is worth knowing, and 0.1 % of its bits.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Reports of streams that one datagram brings, and are passed on.
-pub(super) const MOST_REPORTS: usize = 16;
+/// What a datagram of reports has at the most without what SRTCP adds, so that no network has to take it apart. Streams that do not fit
+/// have their turn with the next.
+const LONGEST_REPORT: usize = 1_180;
+
+/// What one more stream adds at the most: its report, the name of this end, and a goodbye.
+const STREAM_REPORT: usize = 64;
+
+/// Reports of streams that one datagram brings, and are passed on: as many as fit into one of ours.
+pub(super) const MOST_REPORTS: usize = LONGEST_REPORT / (STREAM_REPORT - 8);
 
 /// What the peer's RTCP says of us.
 #[derive(Debug, Default)]
@@ -115,16 +122,28 @@ impl MediaPath {
         self.streams.report(now, &mut self.blocks);
         let ssrc = self.source(0)?;
         let mut heard = &self.blocks[..];
-        // One that has sent nothing has nothing to say, but for the first, whose report carries what was heard.
-        let own = self.own.iter().map(|stream| (stream.ssrc, stream.sent.report(now, AUDIO_RATE)));
-        let shown = self.video.iter().flat_map(|video| video.reports(now));
-        for (ssrc, sent) in own.chain(shown).filter(|(own, sent)| *own == ssrc || sent.is_some()) {
-            rtcp::write_report(self.packets.memory(), ssrc, sent.as_ref(), std::mem::take(&mut heard));
-            rtcp::write_name(self.packets.memory(), ssrc, &self.name);
-            if is_last {
-                rtcp::write_goodbye(self.packets.memory(), ssrc);
+        let mut own = self.own.iter().map(|stream| (stream.ssrc, stream.sent.report(now, AUDIO_RATE)));
+        // The first carries what was heard, whether it has sent something or not.
+        let first = own.next();
+        let others = own.chain(self.video.iter().flat_map(|video| video.reports(now)));
+        // One that has sent nothing has nothing to say.
+        let others = others.filter(|(_, sent)| sent.is_some());
+        let from = self.next_to_tell % others.clone().count().max(1);
+        let in_turn = others.clone().skip(from).chain(others.take(from));
+        let mut told = 0;
+        for (ssrc, sent) in first.into_iter().chain(in_turn) {
+            let packets = self.packets.memory();
+            if packets.len() + STREAM_REPORT > LONGEST_REPORT {
+                break;
             }
+            rtcp::write_report(packets, ssrc, sent.as_ref(), std::mem::take(&mut heard));
+            rtcp::write_name(packets, ssrc, &self.name);
+            if is_last {
+                rtcp::write_goodbye(packets, ssrc);
+            }
+            told += 1;
         }
+        self.next_to_tell = from + told - 1;
         self.seal_reports(ssrc)
     }
 

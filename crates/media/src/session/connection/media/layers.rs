@@ -107,7 +107,7 @@ impl OwnVideo {
         &self,
         now: MediaInstant,
         rate: u64,
-    ) -> impl Iterator<Item = (u32, Option<SenderReport>)> {
+    ) -> impl Iterator<Item = (u32, Option<SenderReport>)> + Clone {
         self.layers.iter().map(move |layer| (layer.sources.picture, layer.picture.report(now, rate)))
     }
 }

@@ -79,7 +79,10 @@ impl VideoPath {
     }
 
     /// What there is to report of each layer.
-    pub(super) fn reports(&self, now: MediaInstant) -> impl Iterator<Item = (u32, Option<SenderReport>)> {
+    pub(super) fn reports(
+        &self,
+        now: MediaInstant,
+    ) -> impl Iterator<Item = (u32, Option<SenderReport>)> + Clone {
         self.own.reports(now, VIDEO_RATE)
     }
 

@@ -216,3 +216,42 @@ fn each_layer_reports_its_clock_and_all_clocks_are_one() {
     // What comes back about any of them tells the round trip.
     assert!(line.events[OFFERING].iter().any(|event| matches!(event, TransportEvent::RoundTrip(_))));
 }
+
+#[test]
+fn what_does_not_fit_into_a_report_has_its_turn_with_the_next() {
+    let offered: Vec<_> = (1..=10).map(|socket| layered(socket, 3)).collect();
+    let lines = EXTENSIONS.to_owned() + THREE;
+    let change = |answer: String| {
+        let changed: Vec<_> = answer.split("m=video").map(str::to_owned).collect();
+        changed.join(&format!("{lines}m=video")) + &lines
+    };
+    let mut line = Line::showing((0, 0), (&offered, &offered), |offer| offer, change).unwrap();
+    line.pass(Duration::from_millis(200));
+    let mut sources: Vec<_> = (0..10)
+        .flat_map(|section| (0..3).map(move |layer| (section, layer)))
+        .map(|(section, layer)| sent(&mut line, section, packet(layer, 1, SentAs::New, &[1])).ssrc)
+        .collect();
+    let mut reported = Vec::new();
+    while reported.len() < 30 {
+        line.now += Duration::from_millis(100);
+        line.ends[OFFERING].handle_timeout(line.now).unwrap();
+        while let Some(Transmit { datagram, .. }) = line.ends[OFFERING].poll_transmit() {
+            // RFC 5761 section 4: what is RTCP.
+            let is_report = datagram.get(1).is_some_and(|kind| (200..=207).contains(kind));
+            assert!(!is_report || datagram.len() <= 1_200, "{} bytes", datagram.len());
+            line.deliver(ANSWERING, datagram);
+        }
+        line.carry();
+        let before = reported.len();
+        let events = std::mem::take(&mut line.events[ANSWERING]);
+        reported.extend(events.iter().filter_map(|event| match event {
+            TransportEvent::ClockReport(report) if report.is_picture => Some(report.ssrc.0),
+            _ => None,
+        }));
+        assert!(reported.len() == before || reported.len() - before >= 15, "as many as fit");
+    }
+    reported.truncate(30);
+    reported.sort_unstable();
+    sources.sort_unstable();
+    assert_eq!(reported, sources, "each was reported once before any was again");
+}
