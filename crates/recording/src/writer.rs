@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use self::open::Open;
-use crate::disk::Disk;
+use crate::disk::{Disk, DiskFile};
 use crate::journal::{Class, hex};
 use crate::tracks::sink::{FileId, Sink};
 
@@ -96,7 +96,8 @@ impl Writer {
         let own = Arc::clone(&shared);
         let work = move || {
             let tell = move |event| _ = tell.send(event);
-            Thread { disk, files: HashMap::new(), shared: own, tell: Box::new(tell), due: None }.run(&to_do);
+            let (files, syncing, tell) = (HashMap::new(), Vec::new(), Box::new(tell));
+            Thread { disk, files, shared: own, tell, due: None, syncing }.run(&to_do);
         };
         let thread = std::thread::Builder::new().name("offhook-disk".to_owned()).spawn(work)?;
         Ok(Self {
@@ -226,6 +227,8 @@ struct Thread {
     tell: Box<dyn Fn(DiskEvent) + Send>,
     /// When the disk is asked again, or files are looked for.
     due: Option<Instant>,
+    /// Files that are being handed to the disk.
+    syncing: Vec<JoinHandle<()>>,
 }
 
 impl Thread {
@@ -245,6 +248,18 @@ impl Thread {
         }
         // One more attempt for what the disk did not take.
         self.resume();
+        for syncing in self.syncing {
+            _ = syncing.join();
+        }
+    }
+
+    /// Has a file that is closed handed to the disk: its bytes are with the system already, and that may take seconds, for which the
+    /// other files do not wait.
+    fn sync(&mut self, mut file: Box<dyn DiskFile>) {
+        self.syncing.retain(|syncing| !syncing.is_finished());
+        let name = "offhook-sync".to_owned();
+        // Where the system gives no thread, it keeps the file in its own time.
+        self.syncing.extend(std::thread::Builder::new().name(name).spawn(move || _ = file.sync()));
     }
 
     fn obey(&mut self, order: Order) {
@@ -272,7 +287,9 @@ impl Thread {
                     open.close(&mut *self.disk, head);
                 }
                 self.tell_hash(id, true);
-                self.files.remove(&id);
+                if let Some(file) = self.files.remove(&id).and_then(|open| open.file) {
+                    self.sync(file);
+                }
             }
         }
     }

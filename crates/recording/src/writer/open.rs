@@ -83,7 +83,5 @@ impl Open {
         {
             self.hash = hash;
         }
-        // Its bytes are with the system; that they are on the disk, only this says.
-        _ = file.sync();
     }
 }

@@ -18,6 +18,9 @@ struct State {
     torn: usize,
     /// It takes this long for each write.
     pause: Duration,
+    /// What is handed to it waits for the other end of this to go.
+    syncs_with: Option<Receiver<()>>,
+    synced: Vec<String>,
 }
 
 #[derive(Clone, Default)]
@@ -92,6 +95,11 @@ impl DiskFile for FakeFile {
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        let syncs_with = self.disk.0.lock().unwrap().syncs_with.take();
+        if let Some(waits) = syncs_with {
+            _ = waits.recv();
+        }
+        self.disk.0.lock().unwrap().synced.push(self.name.clone());
         Ok(())
     }
 }
@@ -187,6 +195,29 @@ fn a_slow_disk_refuses_pictures_before_the_mix_and_the_mix_before_tracks_and_nob
     // The test does not wait for a disk that slow.
     disk.0.lock().unwrap().pause = Duration::ZERO;
     writer.finish(Duration::from_secs(30));
+}
+
+#[test]
+fn a_file_that_is_handed_to_the_disk_keeps_no_other_waiting_but_the_end() {
+    let disk = Fake::default();
+    let (hold, syncs_with) = std::sync::mpsc::channel();
+    disk.0.lock().unwrap().syncs_with = Some(syncs_with);
+    let mut writer = Writer::start(Box::new(disk.clone())).unwrap();
+    let [first, second] = ["video-1", "video-2"].map(|name| writer.open(name, Class::Video));
+    assert!(writer.append(first, b"over".to_vec()));
+    writer.close(first);
+    assert!(writer.append(second, b"goes on".to_vec()));
+    writer.hash(second);
+    let is_there =
+        |event: &DiskEvent| matches!(event, DiskEvent::Hash { file, bytes: 7, .. } if *file == second);
+    while !is_there(&writer.next_event(Duration::from_secs(20)).expect("the other goes on")) {}
+    assert!(disk.0.lock().unwrap().synced.is_empty());
+    drop(hold);
+    writer.close(second);
+    writer.finish(Duration::from_secs(20));
+    let mut synced = disk.0.lock().unwrap().synced.clone();
+    synced.sort();
+    assert_eq!(synced, ["video-1", "video-2"]);
 }
 
 #[test]
