@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod barge_in;
+mod bridge;
 #[path = "../../crates/media/tests/support/clip.rs"]
 mod clip;
 mod far_end;

@@ -25,6 +25,7 @@ mod streams;
 mod video;
 mod view;
 mod voice;
+mod wire;
 
 use std::collections::HashMap;
 use std::f64::consts::TAU;

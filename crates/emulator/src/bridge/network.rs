@@ -1,5 +1,5 @@
-//! Does to the packets of a connection what a path does to them. It stands in the chain that they pass, so that it keeps no clock: times
-//! come from outside.
+//! Does to the packets of a connection what a path does to them, but for losing those that come, which is the wire's. It stands in the
+//! chain that they pass, so that it keeps no clock: times come from outside.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -93,12 +93,11 @@ impl Person {
         };
         let handler = Handler { reports: Reports { gathered, state: Arc::clone(&report) }, incoming };
         let (needs, mut needed) = unbounded_channel();
-        let registry = path
-            .before(Registry::new())
-            .with(Slot::Custom(NEAREST_TO_APPLICATION), KeyFrameNeeds::told_to(needs));
+        let registry =
+            Registry::new().with(Slot::Custom(NEAREST_TO_APPLICATION), KeyFrameNeeds::told_to(needs));
         let mut engine = media_engine()?;
         understand_video(&mut engine, Repairs::AsTheyWere)?;
-        let connection = connection(Arc::new(handler), engine, registry, PATIENCE).await?;
+        let connection = connection(Arc::new(handler), engine, &path, registry, PATIENCE).await?;
         let answering = async {
             let (audio, slots) = add_tracks(&*connection, &sections).await?;
             let description = RTCSessionDescription::offer(offered.clone()).map_err(PeerError::Offer)?;

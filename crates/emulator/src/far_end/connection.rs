@@ -14,9 +14,13 @@ use webrtc::peer_connection::{
 use super::FarEndState;
 use super::peer::PeerError;
 use super::voices::FRAME;
+use crate::bridge::Path;
 
 /// How long gathering host candidates may take; on loopback it takes a millisecond.
 const GATHERING_TIME: Duration = Duration::from_secs(5);
+
+/// By how many packets one that comes may be late. Where packets are sent once more as they were, the stack asks for the latest 512.
+const LATE: usize = 512;
 
 /// Where a connection stands.
 pub(crate) struct Reports {
@@ -72,25 +76,28 @@ pub(crate) async fn gathered_answer(
     Ok(connection.local_description().await.ok_or(PeerError::NoCandidates)?.sdp)
 }
 
-/// A connection on loopback, with the usual interceptors beside those of `registry`. It is given up when the peer has not been
+/// A connection on loopback, behind a network, with the usual interceptors beside those of `registry`. It is given up when the peer has not been
 /// heard of for `patience` after it was first missed, which is after 5 s.
 pub(crate) async fn connection(
     handler: Arc<dyn PeerConnectionEventHandler>,
     mut media_engine: MediaEngine,
+    path: &Arc<Path>,
     registry: Registry,
     patience: Duration,
 ) -> Result<Arc<dyn PeerConnection>, PeerError> {
-    let registry = register_default_interceptors(registry, &mut media_engine)?;
+    let registry = register_default_interceptors(path.before(registry), &mut media_engine)?;
     let settings = SettingEngineBuilder::new()
         .with_ice_timeouts(None, Some(patience), None)
         .with_ice_connection_attempts(Some(FRAME), Some(250))
         .with_answering_dtls_role(RTCDtlsRole::Client)
+        .with_srtp_replay_protection_window(LATE)
         .with_include_loopback_candidate(true)
         .build();
     let connection = PeerConnectionBuilder::new()
         .with_media_engine(media_engine)
         .with_setting_engine(settings)
         .with_interceptor_registry(registry)
+        .with_runtime(path.wire())
         .with_handler(handler)
         .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
         .build()

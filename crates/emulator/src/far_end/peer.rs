@@ -141,13 +141,13 @@ impl Peer {
             room: Arc::clone(&room),
             view: Arc::clone(&view),
         };
-        let (mut engine, mut registry) = (codecs::media_engine()?, room.path.before(Registry::new()));
+        let (mut engine, mut registry) = (codecs::media_engine()?, Registry::new());
         let agreed_types = Agreed::default();
         if view.is_there() {
             understand_video(&mut engine, Repairs::InStreamsOfTheirOwn)?;
             registry = repair::with_video(registry, needs, &agreed_types);
         }
-        let connection = connection(Arc::new(handler), engine, registry, PATIENCE).await?;
+        let connection = connection(Arc::new(handler), engine, &room.path, registry, PATIENCE).await?;
         let sdp = match &script.link {
             Some(_) => path::without_candidates(&bridge::receivable(&offer.description.sdp)),
             None => bridge::receivable(&offer.description.sdp),

@@ -12,6 +12,7 @@ mod errors;
 mod exposed;
 mod faults;
 mod incoming;
+mod loss;
 mod memory;
 mod page;
 mod person;

@@ -4,11 +4,17 @@ use offhook_media::video::VideoCodec;
 
 /// The frames of the clip, encoded by `codec`; each 25th is a key frame.
 pub(crate) fn clip(codec: VideoCodec) -> Vec<Vec<u8>> {
-    match codec {
-        VideoCodec::H264 => annex_b(include_bytes!("../../../../assets/motion.h264")),
-        VideoCodec::Vp8 => ivf(include_bytes!("../../../../assets/motion.ivf")),
+    let file: &[u8] = match codec {
+        VideoCodec::H264 => include_bytes!("../../../../assets/motion.h264"),
+        VideoCodec::Vp8 => include_bytes!("../../../../assets/motion.ivf"),
         other => panic!("no clip of {other:?}"),
-    }
+    };
+    frames(codec, file)
+}
+
+/// The frames of a file: H.264 in Annex B form, VP8 in IVF.
+pub(crate) fn frames(codec: VideoCodec, file: &[u8]) -> Vec<Vec<u8>> {
+    if codec == VideoCodec::H264 { annex_b(file) } else { ivf(file) }
 }
 
 /// Each with its units behind long start codes, as they are received. A picture here is one slice, and all that stands before it.

@@ -61,7 +61,11 @@ fn travel(sending: &Arc<Path>, receiving: &Arc<Path>) -> (BTreeSet<u16>, usize) 
         from.handle_timeout(now).unwrap();
         to.handle_timeout(now).unwrap();
         for packet in sent(&mut from) {
-            on_wire += usize::from(matches!(packet, Packet::Rtp(_)));
+            let is_media = matches!(packet, Packet::Rtp(_));
+            on_wire += usize::from(is_media);
+            if is_media && receiving.loses(now, 100) {
+                continue;
+            }
             to.handle_read(tagged(now, packet)).unwrap();
         }
         for packet in sent(&mut to) {

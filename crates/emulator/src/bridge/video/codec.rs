@@ -56,7 +56,8 @@ impl Numbers {
     }
 }
 
-/// Whether the first packet of a key frame carries this: in H.264 the parameter sets before one, or a part of it.
+/// Whether the first packet of a key frame carries this: in H.264 its parameter sets. Who sees it from behind them on reads it by those
+/// of another picture, should they have any.
 pub(super) fn begins_key_frame(codec: Codec, payload: &Bytes) -> bool {
     match codec {
         Codec::Vp8 => {
@@ -66,49 +67,43 @@ pub(super) fn begins_key_frame(codec: Codec, payload: &Bytes) -> bool {
                 descriptor.s == 1 && descriptor.pid == 0 && frame.first().is_some_and(|byte| byte & 1 == 0)
             })
         }
-        Codec::H264 => match payload[..] {
-            // STAP-A (RFC 6184 section 5.7.1): behind its header each unit behind its length, of which the first tells.
-            [first, _, _, unit, ..] if first & TYPE == 24 => is_of_key_frame(unit),
-            // FU-A (section 5.8): where the unit begins.
-            [first, header, ..] if first & TYPE == 28 => header & 0x80 != 0 && is_of_key_frame(header),
-            [first, ..] => is_of_key_frame(first),
-            [] => false,
-        },
+        Codec::H264 => parameters(payload).is_some(),
     }
 }
 
 /// How large a picture is, where this is the packet of a key frame that says so.
 pub(super) fn size_in_key_frame(codec: Codec, payload: &Bytes) -> Option<VideoSize> {
-    if !begins_key_frame(codec, payload) {
-        return None;
-    }
     match codec {
+        Codec::Vp8 if !begins_key_frame(codec, payload) => None,
         Codec::Vp8 => size_of_vp8(&Vp8Packet::default().depacketize(payload).ok()?),
-        Codec::H264 => {
-            let (first, mut rest) = payload.split_first()?;
-            match first & TYPE {
-                7 => size_in_parameters(payload),
-                24 => loop {
-                    let (len, units) = rest.split_first_chunk::<2>()?;
-                    let (unit, behind) = units.split_at_checked(u16::from_be_bytes(*len).into())?;
-                    if unit.first()? & TYPE == 7 {
-                        return size_in_parameters(unit);
-                    }
-                    rest = behind;
-                },
-                _ => None,
-            }
-        }
+        Codec::H264 => size_in_parameters(parameters(payload)?),
     }
+}
+
+/// The sequence parameter set in a packet of H.264. What else is said of the picture may stand before it.
+fn parameters(payload: &[u8]) -> Option<&[u8]> {
+    let is_it = |unit: &[u8]| unit.first().is_some_and(|first| first & TYPE == 7);
+    let is_aggregate = payload.first().is_some_and(|first| first & TYPE == 24);
+    if is_aggregate {
+        units(payload).find(|unit| is_it(unit))
+    } else {
+        Some(payload).filter(|unit| is_it(unit))
+    }
+}
+
+/// The units of an aggregate (STAP-A, RFC 6184 section 5.7.1), which has each behind its length.
+fn units(aggregate: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = aggregate.get(1..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (len, units) = rest.split_first_chunk::<2>()?;
+        let (unit, behind) = units.split_at_checked(u16::from_be_bytes(*len).into())?;
+        rest = behind;
+        Some(unit)
+    })
 }
 
 /// The bits of a NAL unit's first byte that are its type (RFC 6184 section 1.3).
 const TYPE: u8 = 0x1f;
-
-/// Whether a NAL unit is a slice of an IDR picture or a sequence parameter set, which stands before one.
-fn is_of_key_frame(first_byte: u8) -> bool {
-    matches!(first_byte & TYPE, 5 | 7)
-}
 
 #[cfg(test)]
 mod tests {
@@ -122,9 +117,11 @@ mod tests {
         assert!(!vp8(&[0x00, 0x00, 1, 2]) && !vp8(&[0x11, 0x00, 1]), "its middle, another partition");
         assert!(!vp8(&[]) && !vp8(&[0x90]));
         let h264 = |bytes: &'static [u8]| begins_key_frame(Codec::H264, &Bytes::from_static(bytes));
-        assert!(h264(&[0x67, 1]) && h264(&[0x65, 1]) && h264(&[0x78, 0, 9, 0x67, 1]));
-        assert!(h264(&[0x7c, 0x85, 1]) && !h264(&[0x7c, 0x05, 1]), "a fragment: the first, another");
-        assert!(!h264(&[0x41, 1]) && !h264(&[0x78, 0, 9, 0x41]) && !h264(&[0x7c, 0x81, 1]));
+        assert!(h264(&[0x67, 1]) && h264(&[0x78, 0, 2, 0x67, 1]));
+        assert!(h264(&[0x78, 0, 1, 9, 0, 2, 6, 5, 0, 2, 0x67, 1]), "behind what delimits and what informs");
+        assert!(!h264(&[0x65, 1]) && !h264(&[0x78, 0, 2, 0x65, 1]), "its parameter sets were before");
+        assert!(!h264(&[0x7c, 0x85, 1]) && !h264(&[0x7c, 0x05, 1]), "fragments");
+        assert!(!h264(&[0x41, 1]) && !h264(&[0x78, 0, 1, 0x41]) && !h264(&[0x7c, 0x81, 1]));
         assert!(!h264(&[]) && !h264(&[0x78, 0]) && !h264(&[0x7c]));
     }
 

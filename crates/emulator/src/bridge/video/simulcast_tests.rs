@@ -211,6 +211,27 @@ fn what_comes_late_from_before_the_beginning_is_not_passed_on() {
 }
 
 #[test]
+fn a_key_frame_that_comes_behind_what_refers_to_it_is_no_beginning() {
+    let mut scene = Scene::new(1);
+    scene.subscribe(Some(size(320)));
+    scene.frame(0, true);
+    scene.frame(1, true);
+    scene.pass(400, &[0, 1]);
+    scene.subscribe(None);
+    scene.asked.clear();
+    let lost = scene.numbers[1];
+    scene.numbers[1] += 1;
+    scene.frame(1, false);
+    scene.seen();
+    scene.packet(1, lost, true);
+    assert!(scene.seen().is_empty(), "of what it begins, the rest is gone");
+    scene.frame(0, false);
+    assert_eq!(scene.layers(), [0], "the other goes on");
+    scene.pass(1_000, &[0, 1]);
+    assert_eq!(scene.layers(), [0, 1], "another was asked for");
+}
+
+#[test]
 fn a_layer_that_comes_no_more_is_left_for_the_next_smaller_one() {
     let mut scene = Scene::new(1);
     (0..3).for_each(|layer| scene.frame(layer, true));

@@ -42,6 +42,8 @@ pub(crate) struct Slot {
     pub(super) wanted: Option<usize>,
     /// Pictures of the wanted layer come, but none that could be the beginning.
     pub(super) misses_key_frame: bool,
+    /// The highest number of their packets.
+    missed: Option<u16>,
     stream: Stream,
 }
 
@@ -58,6 +60,7 @@ impl Slot {
             layer: None,
             wanted: None,
             misses_key_frame: false,
+            missed: None,
             stream: Stream::default(),
         }
     }
@@ -70,13 +73,20 @@ impl Slot {
     }
 
     fn begins(&mut self) {
-        (self.codec, self.layer, self.misses_key_frame) = (None, None, false);
+        (self.codec, self.layer) = (None, None);
+        self.misses_nothing();
+    }
+
+    fn misses_nothing(&mut self) {
+        (self.misses_key_frame, self.missed) = (false, None);
     }
 
     /// Shows a layer from its next key frame on. Says whether that is news.
     pub(super) fn turn_to_layer(&mut self, layer: usize) -> bool {
         let is_other = self.wanted.replace(layer) != Some(layer);
-        self.misses_key_frame &= !is_other;
+        if is_other {
+            self.misses_nothing();
+        }
         is_other
     }
 
@@ -106,15 +116,20 @@ impl Slot {
             if self.wanted != Some(layer) {
                 return None;
             }
-            if !begins_key_frame(codec, &packet.payload) {
+            let number = packet.header.sequence_number;
+            // What is behind a late beginning was not passed on, and does not come again.
+            let is_late = self.missed.is_some_and(|missed| missed.wrapping_sub(number) < LATE);
+            if is_late || !begins_key_frame(codec, &packet.payload) {
                 self.misses_key_frame |= !packet.payload.is_empty();
+                self.missed = if is_late { self.missed } else { Some(number) };
                 return None;
             }
-            (self.layer, self.misses_key_frame) = (Some(layer), false);
+            self.layer = Some(layer);
+            self.misses_nothing();
             self.stream.begin();
         }
         let came = &packet.header;
-        let (sequence_number, timestamp) = self.stream.rewrite(now, came.sequence_number, came.timestamp)?;
+        let (sequence_number, timestamp) = self.stream.rewrite(now, packet)?;
         // Nothing else of the header is passed on: extensions have other numbers in each connection, and say nothing that matters here.
         let header = Header {
             version: 2,
@@ -139,6 +154,8 @@ struct Stream {
     offsets: Option<(u16, u32)>,
     /// The number of the first packet of what is shown, while packets from before it may still come.
     first: Option<u16>,
+    /// The latest packet is in the middle of a picture.
+    is_within: bool,
 }
 
 /// Whoever sends a packet once more does not go back so far.
@@ -151,7 +168,8 @@ impl Stream {
     }
 
     /// The numbers of a packet. `None` where it comes from before the beginning: its number is that of another packet.
-    fn rewrite(&mut self, now: Duration, number: u16, time: u32) -> Option<(u16, u32)> {
+    fn rewrite(&mut self, now: Duration, packet: &Packet) -> Option<(u16, u32)> {
+        let Header { sequence_number: number, timestamp: time, marker, .. } = packet.header;
         if self.offsets.is_none() {
             self.first = Some(number);
         }
@@ -167,14 +185,50 @@ impl Stream {
             Some((last_number, last_time, at)) => {
                 let passed = now.saturating_sub(at).as_nanos() * CLOCK / 1_000_000_000;
                 let time_now = last_time.wrapping_add((passed as u32).max(1));
-                (last_number.wrapping_add(1).wrapping_sub(number), time_now.wrapping_sub(time))
+                // A picture that is cut off lacks a packet, else it would pass for a whole one.
+                let next = last_number.wrapping_add(1 + u16::from(self.is_within));
+                (next.wrapping_sub(number), time_now.wrapping_sub(time))
             }
         });
         let (number, time) = (number.wrapping_add(by_number), time.wrapping_add(by_time));
         let is_newer = self.latest.is_none_or(|(latest, ..)| number.wrapping_sub(latest).cast_signed() > 0);
         if is_newer {
             self.latest = Some((number, time, now));
+            // Padding is of no picture.
+            self.is_within = !marker && (self.is_within || !packet.payload.is_empty());
         }
         Some((number, time))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    /// The number that a packet goes out with.
+    fn number(stream: &mut Stream, came: u16, marker: bool, payload: &'static [u8]) -> u16 {
+        let header = Header { sequence_number: came, marker, ..Header::default() };
+        let packet = Packet { header, payload: Bytes::from_static(payload) };
+        stream.rewrite(Duration::ZERO, &packet).unwrap().0
+    }
+
+    #[test]
+    fn a_picture_that_is_cut_off_by_another_stream_lacks_a_packet() {
+        let mut stream = Stream::default();
+        assert_eq!([(7, false), (8, true)].map(|(came, last)| number(&mut stream, came, last, b"x")), [1, 2]);
+        stream.begin();
+        assert_eq!(number(&mut stream, 700, false, b"x"), 3, "the one before was whole");
+        stream.begin();
+        assert_eq!(number(&mut stream, 30, false, b"x"), 5, "3 would seem to be all of it");
+        assert_eq!(number(&mut stream, 32, true, b"x"), 7);
+        assert_eq!(number(&mut stream, 31, false, b"x"), 6, "late");
+        assert_eq!(number(&mut stream, 33, false, b""), 8, "padding");
+        stream.begin();
+        assert_eq!(number(&mut stream, 0, false, b"x"), 9, "nothing was cut off");
+        assert_eq!(number(&mut stream, 1, false, b""), 10);
+        stream.begin();
+        assert_eq!(number(&mut stream, 50, true, b"x"), 12, "padding ends no picture");
     }
 }

@@ -19,8 +19,14 @@ fn numbers(codecs: &[(&str, u8)]) -> Numbers {
 }
 
 fn packet(number: u16, time: u32, payload: &'static [u8]) -> Packet {
-    let header =
-        Header { sequence_number: number, timestamp: time, payload_type: 120, ssrc: 5, ..Header::default() };
+    let header = Header {
+        marker: true,
+        sequence_number: number,
+        timestamp: time,
+        payload_type: 120,
+        ssrc: 5,
+        ..Header::default()
+    };
     Packet { header, payload: bytes::Bytes::from_static(payload) }
 }
 
@@ -141,7 +147,7 @@ fn key_frames_are_asked_for_where_they_are_needed_and_not_too_often() {
 fn a_feed_ends_without_packets_and_another_codec_is_not_shown() {
     let mut videos = Videos::default();
     let mut ben = watch(&mut videos, "ben", 1);
-    shows_in(&mut videos, 0, &feed("ada", false), 1, Codec::H264, &packet(1, 0, b"\x65"));
+    shows_in(&mut videos, 0, &feed("ada", false), 1, Codec::H264, &packet(1, 0, b"\x67"));
     assert!(seen(&mut ben).is_empty());
     assert!(videos.missed(at(1_000)).is_empty(), "a key frame would not help");
     assert!(videos.off(at(4_999)).0.is_empty());
@@ -161,7 +167,7 @@ fn what_comes_in_two_codecs_is_seen_in_the_preferred_one() {
     videos.watch(at(0), "ben", slots.collect(), outbox);
     let codecs = [Codec::Vp8, Codec::H264];
     let film = feed("ada", false);
-    for (codec, payload) in [(Codec::Vp8, KEY), (Codec::H264, &b"\x65key"[..])] {
+    for (codec, payload) in [(Codec::Vp8, KEY), (Codec::H264, &b"\x67key"[..])] {
         let packet = packet(1, 0, payload);
         let arrival = Arrival { codec, layer: 0, codecs: &codecs, echoes: None, packet: &packet };
         if !videos.has(&film) {
