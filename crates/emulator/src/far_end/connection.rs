@@ -76,8 +76,8 @@ pub(crate) async fn gathered_answer(
     Ok(connection.local_description().await.ok_or(PeerError::NoCandidates)?.sdp)
 }
 
-/// A connection on loopback, behind a network, with the usual interceptors beside those of `registry`. It is given up when the peer has not been
-/// heard of for `patience` after it was first missed, which is after 5 s.
+/// A connection on loopback, behind a network, with the usual interceptors beside those of `registry`. It is given up when the peer
+/// has not been heard of for `patience` after it was first missed, which is after 5 s.
 pub(crate) async fn connection(
     handler: Arc<dyn PeerConnectionEventHandler>,
     mut media_engine: MediaEngine,
