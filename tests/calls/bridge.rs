@@ -224,15 +224,21 @@ fn in_three_sizes(codec: VideoCodec) -> VideoSocketSettings {
     VideoSocketSettings::default().codecs([codec]).simulcast(layers)
 }
 
+/// A scene in which the largest of three sizes is seen, and whose that is.
+async fn seen_in_three_sizes(codec: VideoCodec) -> (Scene, Watch, MediaSourceId) {
+    let mut scene = Scene::new(in_three_sizes(codec)).await;
+    let mut events = scene.sees.take_media_events().unwrap();
+    let mut watch = scene.watch(Clip::in_three_sizes(codec), &Arc::default());
+    // Whoever asks for no size sees the largest.
+    watch.sees(2).await;
+    let source = camera(&mut events).await;
+    (scene, watch, source)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bot_is_passed_on_the_size_that_it_asks_for_of_those_that_another_sends() {
     for codec in [VideoCodec::H264, VideoCodec::Vp8] {
-        let mut scene = Scene::new(in_three_sizes(codec)).await;
-        let mut events = scene.sees.take_media_events().unwrap();
-        let mut watch = scene.watch(Clip::in_three_sizes(codec), &Arc::default());
-        // Whoever asks for no size sees the largest.
-        watch.sees(2).await;
-        let source = camera(&mut events).await;
+        let (scene, mut watch, source) = seen_in_three_sizes(codec).await;
         for (resolution, layer) in [
             (VideoResolution::Sd180p, 1),
             (VideoResolution::Sd360p, 2),
@@ -255,11 +261,7 @@ async fn a_bot_is_passed_on_the_size_that_it_asks_for_of_those_that_another_send
 #[tokio::test(flavor = "multi_thread")]
 async fn a_size_that_another_takes_the_place_of_is_whole_through_loss() {
     for codec in [VideoCodec::H264, VideoCodec::Vp8] {
-        let mut scene = Scene::new(in_three_sizes(codec)).await;
-        let mut events = scene.sees.take_media_events().unwrap();
-        let mut watch = scene.watch(Clip::in_three_sizes(codec), &Arc::default());
-        watch.sees(2).await;
-        let source = camera(&mut events).await;
+        let (scene, mut watch, source) = seen_in_three_sizes(codec).await;
         scene.loses(0.05);
         // The parameter sets of the key frame with which a size begins are lost now and then.
         for _ in 0..8 {

@@ -1,17 +1,13 @@
 //! A far end of another stack, `webrtc`'s driver: it answers with all that it knows by itself, and shows each packet that comes to
 //! whoever wants to see it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
 
 use async_trait::async_trait;
 use offhook::media::blob::MediaBlob;
-use rtc::interceptor::{Interceptor, Packet, Slot, StreamInfo, TaggedPacket};
+use rtc::interceptor::{Packet, Slot};
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpHeaderExtensionCapability, RtpCodecKind};
-use rtc::sansio::Protocol;
-use rtc::shared::error::Error;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use webrtc::media_stream::track_remote::TrackRemote;
@@ -20,49 +16,7 @@ use webrtc::peer_connection::{
     RTCSessionDescription, Registry, SettingEngineBuilder,
 };
 
-/// What is done with each packet that comes.
-type Look = Box<dyn FnMut(&Packet) + Send + Sync>;
-
-/// Shows what comes, and lets everything through.
-struct Watching {
-    look: Look,
-    read: VecDeque<TaggedPacket>,
-    written: VecDeque<TaggedPacket>,
-}
-
-impl Protocol<TaggedPacket, TaggedPacket, ()> for Watching {
-    type Rout = TaggedPacket;
-    type Wout = TaggedPacket;
-    type Eout = ();
-    type Error = Error;
-    type Time = Instant;
-
-    fn handle_read(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        (self.look)(&packet.message.packet);
-        self.read.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_read(&mut self) -> Option<TaggedPacket> {
-        self.read.pop_front()
-    }
-
-    fn handle_write(&mut self, packet: TaggedPacket) -> Result<(), Error> {
-        self.written.push_back(packet);
-        Ok(())
-    }
-
-    fn poll_write(&mut self) -> Option<TaggedPacket> {
-        self.written.pop_front()
-    }
-}
-
-impl Interceptor for Watching {
-    fn bind_local_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_local_stream(&mut self, _: &StreamInfo) {}
-    fn bind_remote_stream(&mut self, _: &StreamInfo) {}
-    fn unbind_remote_stream(&mut self, _: &StreamInfo) {}
-}
+use crate::watching::Watching;
 
 struct Handler {
     gathered: watch::Sender<bool>,
@@ -107,11 +61,10 @@ impl FarEnd {
             .with_answering_dtls_role(RTCDtlsRole::Client)
             .with_include_loopback_candidate(true)
             .build();
-        let watching = Watching { look: Box::new(look), read: VecDeque::new(), written: VecDeque::new() };
         let connection = PeerConnectionBuilder::new()
             .with_media_engine(media)
             .with_setting_engine(settings)
-            .with_interceptor_registry(Registry::new().with(Slot::Custom(500), watching))
+            .with_interceptor_registry(Registry::new().with(Slot::Custom(500), Watching::new(look)))
             .with_handler(Arc::new(Handler { gathered, track: tracks }))
             .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
             .build()

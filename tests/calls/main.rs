@@ -18,4 +18,6 @@ mod speakers;
 mod support;
 mod tones;
 mod video;
+#[path = "../../crates/emulator/tests/support/watching.rs"]
+mod watching;
 mod without_media;

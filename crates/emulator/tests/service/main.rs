@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod alone;
-mod asked;
 mod caller;
 mod calls;
 mod coming;
@@ -21,3 +20,5 @@ mod scenario;
 mod support;
 mod tokens;
 mod video;
+#[path = "../support/watching.rs"]
+mod watching;

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use opus::{Channels, Decoder, Encoder};
 use reqwest::Response;
+use rtc::interceptor::Packet as Intercepted;
 use rtc::media_stream::MediaStreamTrack;
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp::{Packet, header::Header};
@@ -25,7 +26,7 @@ use webrtc::peer_connection::{
     register_default_interceptors,
 };
 
-use crate::asked::Asked;
+use crate::watching::Watching;
 
 /// Numbers that the emulator would not choose.
 const OPUS: u8 = 109;
@@ -51,6 +52,12 @@ pub(crate) enum Codecs {
     H264,
     /// Both, and H.264 rather.
     H264First,
+}
+
+/// How many key frames a packet asks for.
+fn picture_losses(packet: &Intercepted) -> u32 {
+    let Intercepted::Rtcp(packets) = packet else { return 0 };
+    packets.iter().filter(|packet| packet.as_any().is::<PictureLossIndication>()).count() as u32
 }
 
 /// What has come.
@@ -121,7 +128,9 @@ impl Person {
         for known in &video {
             engine.register_codec(known.clone(), RtpCodecKind::Video).unwrap();
         }
-        let registry = Registry::new().with(Slot::Custom(20_000), Asked::counting_in(&asked));
+        let asks = Arc::clone(&asked);
+        let count = move |packet: &_| *asks.lock().unwrap() += picture_losses(packet);
+        let registry = Registry::new().with(Slot::Custom(20_000), Watching::new(count));
         let registry = register_default_interceptors(registry, &mut engine).unwrap();
         let settings = SettingEngineBuilder::new()
             .with_ice_connection_attempts(Some(Duration::from_millis(20)), Some(250))

@@ -247,21 +247,24 @@ fn read_sound(
         }
     }
     let mut problems = Vec::new();
-    let mut missing: Vec<_> =
-        folder.entries().filter_map(|entry| gap_of(entry, track, &[GapKind::Disk])).collect();
-    missing.sort_unstable();
-    // What is said comes out of a decoder that much later.
-    let told = sound.samples() + LOOKAHEAD;
-    let told =
-        missing.iter().fold(told, |told, (first, end)| if *first <= told { told.max(*end) } else { told });
     if let Some(recording) = samples
         && sound.samples() != recording
-        && !(sound.samples() < recording && told >= recording)
+        && !(sound.samples() < recording && told_to_lack(folder, track, sound.samples()) >= recording)
     {
         problems.push(Problem::WrongLength { file: name.clone(), samples: sound.samples(), recording });
     }
     problems.extend(in_gap.map(|sample| Problem::SoundInGap { file: name.clone(), sample }));
     Ok(problems)
+}
+
+/// Up to where the disk is told to have had nothing of a track, whose file ends after so many samples.
+fn told_to_lack(folder: &Folder, track: &str, samples: u64) -> u64 {
+    let disk = [GapKind::Disk];
+    let mut missing: Vec<_> = folder.entries().filter_map(|entry| gap_of(entry, track, &disk)).collect();
+    missing.sort_unstable();
+    // What is said comes out of a decoder that much later.
+    let from = samples + LOOKAHEAD;
+    missing.iter().fold(from, |told, (first, end)| if *first <= told { told.max(*end) } else { told })
 }
 
 /// Why a track may have no sound.
